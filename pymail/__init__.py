@@ -1,0 +1,1 @@
+"""pymail: a mail system of small programs, in the tradition of qmail"""

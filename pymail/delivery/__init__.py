@@ -1,0 +1,1 @@
+"""Into a mailbox, or to another host"""

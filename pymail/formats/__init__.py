@@ -1,0 +1,1 @@
+"""One file format or grammar each: bytes to values and back"""

@@ -1,0 +1,1 @@
+"""What `pymail install` puts on a machine, checks and removes"""

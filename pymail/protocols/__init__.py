@@ -1,0 +1,1 @@
+"""Conversations without a socket: bytes in, replies out"""

@@ -1,0 +1,1 @@
+"""The mail side of the world: control files, accounts, DNS, the trigger"""

@@ -1,0 +1,1 @@
+"""Decisions: events in, actions out; no system call, no clock"""

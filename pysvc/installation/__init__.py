@@ -1,0 +1,1 @@
+"""What `pysvc install` puts on a machine"""

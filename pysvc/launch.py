@@ -1,0 +1,148 @@
+"""The one door into every program
+
+A launcher calls start(); that loads the program by name, runs its main, then whatever the program
+chains to, and turns what it raises into one line on descriptor 2 and an exit code. Nothing else in
+these packages catches Fatal, forks, or knows how a program begins and ends.
+"""
+
+import gc
+import os
+import sys
+
+from pysvc.unix import chain, launchers, signals, title
+from pysvc.unix.strerr import TEMPORARY, Fatal, say
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import NoReturn
+
+
+def start(package: str, name: str, file: str) -> "NoReturn":
+    """Run the program of a launcher and leave with its exit code."""
+    signals.undo_interpreter()
+    launchers.started_by(file)
+    program = launchers.Launcher(package, name)
+    argv = sys.argv
+    leave(run(program, lambda: _main(program)(argv)))
+
+
+def leave(code: int) -> "NoReturn":
+    """End the process at once: taking the interpreter apart in good order costs 2 ms."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            pass  # nobody is listening any more
+    os._exit(code)
+
+
+def preload(name: str) -> None:
+    """Import the code of a program before forking, if it is one of this installation's.
+
+    name: as it will be run, a path or a word to be searched along PATH.
+    """
+    for path in chain.candidates(name):
+        launcher = launchers.recognise(path)
+        if launcher is not None:
+            _main(launcher)
+            return
+        if os.access(path, os.X_OK):
+            return
+
+
+def freeze() -> None:
+    """Before the first fork: keep the collector's hands off what exists, so that pages stay shared."""
+    gc.collect()
+    gc.freeze()
+
+
+def fork(name: str, body: "Callable[[], int]") -> int:
+    """Fork a child that runs body() and then whatever it chains to; the child's pid.
+
+    name: stands before what the child says. The child leaves by os._exit: nothing of the parent's
+    (finally clauses, buffered output) happens twice. Raises OSError if there can be no child.
+    """
+    pid = os.fork()
+    if pid:
+        return pid
+    code = TEMPORARY
+    try:
+        code = run(launchers.Launcher("", name), body)
+    finally:
+        os._exit(code)
+
+
+def run(program: launchers.Launcher, body: "Callable[[], int]") -> int:
+    """Run body() and what it chains to; the exit code of the last program."""
+    while True:
+        try:
+            return body()
+        except chain.Next as following:
+            step = following
+        except Fatal as fatal:
+            if fatal.text:
+                say(fatal.line(program.name))
+            return fatal.code
+        except MemoryError:
+            say(f"{program.name}: fatal: out of memory")
+            return TEMPORARY
+        except Exception as error:
+            say(f"{program.name}: fatal: {_fault(error)}")
+            return TEMPORARY
+        # The frames of the last program, and what they held open, are gone from here on.
+        step.__traceback__ = None
+        program = step.program
+        body = _enter(step)
+
+
+def _enter(step: chain.Next) -> "Callable[[], int]":
+    """What comes after a program that chained: the next one's main, in the state execve would leave."""
+
+    def body() -> int:
+        main = _main(step.program)
+        become(step.argv, step.env)
+        if step.prepare is not None:
+            step.prepare(True)
+        return main(step.argv)
+
+    return body
+
+
+def become(argv: list[str], env: dict[bytes, bytes] | None) -> None:
+    """Do to this process what execve would: title, environment, signals, descriptors."""
+    title.set_title(argv)
+    if env is not None:
+        os.environb.clear()
+        os.environb.update(env)
+    signals.reset_caught()
+    for fd in _descriptors():
+        try:
+            if not os.get_inheritable(fd):
+                os.close(fd)
+        except OSError:
+            pass  # not open, or the descriptor of the listing itself
+
+
+def _descriptors() -> "Iterable[int]":
+    try:
+        return map(int, os.listdir("/proc/self/fd"))
+    except OSError:
+        return range(3, 1024)  # no /proc, or no descriptor left to read it with
+
+
+def _main(program: launchers.Launcher) -> "Callable[[list[str]], int]":
+    __import__(program.module)
+    main: Callable[[list[str]], int] = sys.modules[program.module].main
+    return main
+
+
+def _fault(error: Exception) -> str:
+    """One line for an error that no program should let through: what and where, never a traceback."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = f" at {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace is not None else ""
+    text = str(error).replace("\n", " ")
+    return f"internal bug: {type(error).__name__}{where}: {text}"

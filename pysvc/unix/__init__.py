@@ -1,0 +1,1 @@
+"""System calls that several programs share"""

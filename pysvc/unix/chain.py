@@ -1,0 +1,83 @@
+"""Run the next program of a chain
+
+`softlimit … tcpserver … qmail-smtpd`: where the next program is one of this installation's own
+launchers, raising Next makes pysvc.launch run it in this process, 8 ms and 3 MB cheaper than a fresh
+interpreter; anything else is executed for real. Busybox calls this NOEXEC. The search along PATH is
+that of the classic programs, which differs from execvp in the errors it remembers.
+"""
+
+import errno
+import os
+
+from pysvc.unix import launchers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import NoReturn
+
+REMEMBERED = (errno.EACCES, errno.EPERM, errno.EISDIR)  # the search goes on, but these are reported
+DEFAULT_PATH = "/bin:/usr/bin"
+
+
+class Next(BaseException):
+    """The process becomes another program of this installation; only pysvc.launch catches it.
+
+    `prepare(True)` is called when that program's code is loaded, just before it starts.
+    """
+
+    def __init__(
+        self,
+        program: "launchers.Launcher",
+        argv: list[str],
+        env: dict[bytes, bytes] | None,
+        prepare: "Callable[[bool], None] | None",
+    ) -> None:
+        super().__init__(program.name)
+        self.program, self.argv, self.env, self.prepare = program, argv, env, prepare
+
+
+def candidates(name: str) -> "Iterator[str]":
+    """The paths that `name` may stand for, by the PATH of this process's own environment."""
+    if "/" in name:
+        yield name
+        return
+    for folder in os.environ.get("PATH", DEFAULT_PATH).split(":"):
+        yield f"{folder or '.'}/{name}"
+
+
+def run(
+    argv: list[str],
+    env: dict[bytes, bytes] | None = None,
+    prepare: "Callable[[bool], None] | None" = None,
+) -> "NoReturn":
+    """Become the program argv[0]; never returns.
+
+    env: the program's whole environment (default: this process's). prepare(in_process): called last
+    thing before the program runs, False where it will be executed for real.
+    Raises OSError: why nothing could be run.
+    """
+    if not argv[0]:
+        raise OSError(errno.EACCES, "empty program name")
+    refused: OSError | None = None
+    for path in candidates(argv[0]):
+        launcher = launchers.recognise(path)
+        if launcher is not None:
+            raise Next(launcher, [path, *argv[1:]], env, prepare)
+        try:
+            _execute(path, argv, env, prepare)
+        except OSError as error:
+            if error.errno in REMEMBERED:
+                refused = error
+            elif error.errno != errno.ENOENT:
+                raise
+    raise refused or OSError(errno.ENOENT, "not found", argv[0])
+
+
+def _execute(
+    path: str, argv: list[str], env: dict[bytes, bytes] | None, prepare: "Callable[[bool], None] | None"
+) -> None:
+    if prepare is not None:
+        os.stat(path)  # nothing is prepared for a program that is not there
+        prepare(False)
+    os.execve(path, argv, os.environb if env is None else env)

@@ -1,0 +1,74 @@
+"""Files written so that a crash leaves the old state or the new one
+
+Durable means the file and its name: fsync of the file, then of the directory that got the name.
+"""
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BLOCK = 65536  # bytes read at a time
+
+
+def write_all(fd: int, data: "bytes | memoryview") -> None:
+    """Write every byte. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def read_all(fd: int, limit: int | None = None) -> bytes:
+    """Read to the end of the file, or `limit` bytes if that comes first. Raises OSError."""
+    parts: list[bytes] = []
+    left = limit
+    while left is None or left > 0:
+        data = os.read(fd, BLOCK if left is None else min(BLOCK, left))
+        if not data:
+            break
+        parts.append(data)
+        if left is not None:
+            left -= len(data)
+    return b"".join(parts)
+
+
+def blocks(fd: int) -> "Iterator[bytes]":
+    """What can be read from a descriptor, block by block, to its end. Raises OSError."""
+    while data := os.read(fd, BLOCK):
+        yield data
+
+
+def read_file(path: str | bytes) -> bytes:
+    """The content of a file. Raises OSError; never waits for the writer of a fifo."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return read_all(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_directory(path: str | bytes) -> None:
+    """Make the names in a directory durable. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def replace(path: str, data: bytes, mode: int = 0o644, temporary: str | None = None) -> None:
+    """Give `path` new content, durably: readers see all of the old or all of the new.
+
+    temporary: the name written first (default `path` + ".new"), in the same directory.
+    Raises OSError; the old file is then untouched.
+    """
+    new = temporary or path + ".new"
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    try:
+        write_all(fd, data)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    os.rename(new, path)
+    sync_directory(os.path.dirname(path) or ".")

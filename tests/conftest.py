@@ -1,0 +1,37 @@
+"""Fixtures of all tests"""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.support.world import IS_ROOT, Place, World, temporary_directory
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests marked root are skipped only for those who are not root."""
+    if not IS_ROOT:
+        for item in items:
+            if item.get_closest_marker("root"):
+                item.add_marker(pytest.mark.skip(reason="needs root"))
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[World]:
+    """Launchers of every program, made once."""
+    with temporary_directory("pysvc-world-") as base:
+        yield World(base)
+
+
+@pytest.fixture
+def place(world: World) -> Iterator[Place]:
+    """An empty directory with the programs at hand; what a test starts there is killed at its end."""
+    with temporary_directory("pysvc-test-") as path:
+        here = Place(world, path)
+        try:
+            yield here
+        finally:
+            here.stop()

@@ -1,0 +1,1 @@
+"""What the tests share: installed launchers, private homes, processes that are cleaned up"""
