@@ -4,11 +4,11 @@ Letters cluster (`-Rt5`), a value is the rest of the word or the next word, pars
 word that does not begin with `-`, after `--`, or before a lone `-`.
 """
 
+from pysvc.unix.strerr import PERMANENT, Fatal
+
 TYPE_CHECKING = False  # typing costs 8 ms to import
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-from pysvc.unix.strerr import PERMANENT, Fatal
 
 
 class BadOption(Exception):

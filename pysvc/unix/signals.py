@@ -11,12 +11,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGKILL = (
-    int(_signal.SIGHUP), int(_signal.SIGINT), int(_signal.SIGQUIT), int(_signal.SIGTERM), int(_signal.SIGKILL)
-)  # fmt: skip
-SIGALRM, SIGCHLD, SIGPIPE, SIGCONT, SIGSTOP = (
-    int(_signal.SIGALRM), int(_signal.SIGCHLD), int(_signal.SIGPIPE), int(_signal.SIGCONT), int(_signal.SIGSTOP)
-)  # fmt: skip
+SIGHUP = int(_signal.SIGHUP)
+SIGINT = int(_signal.SIGINT)
+SIGQUIT = int(_signal.SIGQUIT)
+SIGTERM = int(_signal.SIGTERM)
+SIGKILL = int(_signal.SIGKILL)
+SIGALRM = int(_signal.SIGALRM)
+SIGCHLD = int(_signal.SIGCHLD)
+SIGPIPE = int(_signal.SIGPIPE)
+SIGCONT = int(_signal.SIGCONT)
+SIGSTOP = int(_signal.SIGSTOP)
+SIGUSR1 = int(_signal.SIGUSR1)
+SIGUSR2 = int(_signal.SIGUSR2)
 
 _caught: set[int] = set()
 
