@@ -1,8 +1,17 @@
-"""Where the code of this installation lies, as its launchers must name it"""
+"""Where the code of this installation lies, as its launchers must name it, and whether it may be used
 
+Every program starts from an interpreter and some directories that the launcher names. Each account
+that runs a program must be able to read them, and nobody but root may be able to change what root runs.
+"""
+
+import compileall
 import importlib.util
 import os
+import stat
 import sys
+
+from pysvc.unix import launchers
+from pysvc.unix.strerr import PERMANENT, Fatal
 
 LIBRARIES = ("click", "crypt_r", "dns", "psutil", "setproctitle")
 
@@ -16,19 +25,69 @@ def search_path() -> list[str]:
     """The directories that hold pysvc, pymail and the libraries, in order, none twice."""
     found: list[str] = []
     for name in ("pysvc", "pymail", *LIBRARIES):
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-        folder = os.path.dirname(os.path.realpath(spec.origin))
-        if spec.submodule_search_locations is not None:
-            folder = os.path.dirname(folder)
+        folder = _folder(name)
         if folder not in found:
             found.append(folder)
     return found
 
 
+def _folder(name: str) -> str:
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise Fatal(f"unable to find the Python package {name}: install this project with pip", PERMANENT)
+    folder = os.path.dirname(os.path.realpath(spec.origin))
+    return folder if spec.submodule_search_locations is None else os.path.dirname(folder)
+
+
 def launcher_text(package: str, name: str) -> bytes:
     """The launcher of a program, for the interpreter and the code that are running now."""
-    from pysvc.unix import launchers
-
     return launchers.header(interpreter(), search_path()) + launchers.last_line(package, name)
+
+
+def check_access(as_root: bool) -> None:
+    """Fatal, with what to do, if the mail users could not read the interpreter or the code.
+
+    as_root: also refuse code that somebody else than root can change.
+    """
+    if not as_root:
+        return
+    for path in (interpreter(), *search_path()):
+        for part in _parents(path):
+            trouble = _trouble(part)
+            if trouble:
+                raise Fatal(f"{path} cannot serve here: {trouble}{ADVICE}", PERMANENT)
+
+
+ADVICE = """
+Install into a place that every account can read and only root can write, for example:
+    /usr/bin/python3 -m venv /opt/pymail && /opt/pymail/bin/pip install .
+    /opt/pymail/bin/pysvc install && /opt/pymail/bin/pymail install"""
+
+
+def _parents(path: str) -> list[str]:
+    """The path and every directory above it, from / on."""
+    parts = [path]
+    while parts[-1] != "/":
+        parts.append(os.path.dirname(parts[-1]))
+    return parts[::-1]
+
+
+def _trouble(path: str) -> str | None:
+    """What is wrong with one file or directory on the way to the code."""
+    found = os.stat(path)
+    mode = found.st_mode
+    if stat.S_ISDIR(mode) and not mode & stat.S_IXOTH:
+        return f"the mail users cannot enter {path} ({stat.filemode(mode)})"
+    if not stat.S_ISDIR(mode) and not mode & stat.S_IROTH:
+        return f"the mail users cannot read {path} ({stat.filemode(mode)})"
+    if found.st_uid != 0:
+        return f"{path} belongs to user {found.st_uid}, who could change what root runs"
+    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        return f"everybody can write {path}, and so change what root runs"
+    return None
+
+
+def compile_code() -> None:
+    """Compile the packages now: the accounts that run them may not write the compiled files."""
+    for name in ("pysvc", "pymail"):
+        compileall.compile_dir(os.path.join(_folder(name), name), quiet=2, workers=1)

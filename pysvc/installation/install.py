@@ -1,0 +1,60 @@
+"""`pysvc install`: launchers of all programs, and the directory that svscan scans"""
+
+import os
+import re
+
+from pysvc.installation import packages
+from pysvc.installation.ledger import Ledger
+from pysvc.programs import PROGRAMS
+
+SCAN = "/service"
+LEDGER = ".pysvc-installed"  # in the bin directory
+_LAUNCHER = re.compile(
+    rb"#![^\n]+ -IS\nimport sys; sys\.path \+= \[[^\n]*\]\n"
+    rb'from pysvc\.launch import start; start\("\w+", "[^"\n]+", __file__\)\n'
+)
+
+HOW_TO_START = """start the supervision now and at each boot, in one of these ways:
+    systemd:   examples/svscanboot.service in /etc/systemd/system, then systemctl enable --now svscanboot
+    inittab:   SV:123456:respawn:{bin}/svscanboot
+    by hand:   {bin}/svscanboot &"""
+
+
+def is_launcher(content: bytes) -> bool:
+    """Whether a file's content is a launcher of this project, of whichever installation."""
+    return _LAUNCHER.fullmatch(content) is not None
+
+
+def write_launchers(ledger: Ledger, folder: str, package: str, programs: "dict[str, tuple[str, str]]") -> None:
+    """Make the launcher of each program in a directory. Raises OSError."""
+    made = len(ledger.entries)
+    quiet, ledger.report = ledger.report, lambda line: quiet(line) if not line.startswith("made") else None
+    try:
+        for name in programs:
+            ledger.file(f"{folder}/{name}", packages.launcher_text(package, name), 0o755, ours=is_launcher)
+    finally:
+        ledger.report = quiet
+    if len(ledger.entries) > made:
+        ledger.report(f"made the launchers of {len(programs)} {package} programs in {folder}/")
+
+
+def install(ledger: Ledger, folder: str, as_root: bool) -> None:
+    """Everything that `pysvc install` does. Raises OSError, Fatal."""
+    packages.check_access(as_root)
+    packages.compile_code()
+    write_launchers(ledger, folder, "pysvc", PROGRAMS)
+    if as_root:
+        ledger.directory(SCAN)
+        if not _scanned():
+            ledger.report(HOW_TO_START.format(bin=folder))
+
+
+def _scanned() -> bool:
+    """Whether a service there is supervised now."""
+    for name in os.listdir(SCAN):
+        try:
+            os.close(os.open(f"{SCAN}/{name}/supervise/ok", os.O_WRONLY | os.O_NONBLOCK))
+        except OSError:
+            continue
+        return True
+    return False

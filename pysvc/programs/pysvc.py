@@ -1,0 +1,108 @@
+"""pysvc - install these programs, and say what they are
+
+Synopsis:    pysvc install [--bin DIR] | uninstall [--bin DIR] | programs | manual PROGRAM
+Verbs:       install     make the launchers of all daemontools and ucspi-tcp programs in DIR (root's
+                         default: /usr/local/bin); as root also an empty /service, as the original's
+                         installation does. It can be repeated; what somebody else changed stays
+             uninstall   remove what install made and nobody changed
+             programs    list the programs, one a line
+             manual      print a program's manual
+Exit codes:  0; 1 something was kept as it is; 100 wrong usage, or this place cannot serve; 111 trouble
+"""
+
+import importlib
+import os
+import sys
+
+import click
+
+from pysvc import __version__
+from pysvc.installation.install import LEDGER, install
+from pysvc.installation.ledger import Ledger
+from pysvc.installation.removal import take_back
+from pysvc.launch import leave, run
+from pysvc.programs import PROGRAMS
+from pysvc.unix.launchers import Launcher
+from pysvc.unix.strerr import PERMANENT, Fatal, unable_to
+
+ROOT_BIN = "/usr/local/bin"
+
+
+def default_bin(folder: str | None) -> str:
+    """The directory for programs: as asked for, or root's default. Fatal for others without one."""
+    if folder is None and os.geteuid() != 0:
+        raise Fatal("unable to tell where the programs shall lie: say --bin DIR", PERMANENT)
+    return os.path.abspath(folder or ROOT_BIN)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pysvc")
+def commands() -> None:
+    """Supervision, logging and TCP programs in the tradition of daemontools and ucspi-tcp."""
+
+
+@commands.command("install")
+@click.option("--bin", "folder", metavar="DIR", help=f"where the programs lie (root: {ROOT_BIN})")
+def install_command(folder: str | None) -> int:
+    """Make the launchers of all programs; as root also /service."""
+    folder = default_bin(folder)
+    with unable_to(f"install into {folder}"):
+        os.makedirs(folder, exist_ok=True)
+        ledger = Ledger(f"{folder}/{LEDGER}", click.echo)
+        install(ledger, folder, os.geteuid() == 0)
+    return 1 if ledger.kept else 0
+
+
+@commands.command("uninstall")
+@click.option("--bin", "folder", metavar="DIR", help=f"where the programs lie (root: {ROOT_BIN})")
+def uninstall_command(folder: str | None) -> int:
+    """Remove what install made and nobody changed since."""
+    folder = default_bin(folder)
+    with unable_to(f"uninstall from {folder}"):
+        ledger = Ledger(f"{folder}/{LEDGER}", click.echo)
+        left = take_back(ledger)
+        for path in left:
+            click.echo(f"kept {path}: it is in use, or not as it was made")
+        if ledger.entries and not left:
+            ledger.forget()
+    return 1 if left else 0
+
+
+@commands.command("programs")
+def programs_command() -> int:
+    """List the programs."""
+    for name, (what, _) in PROGRAMS.items():
+        click.echo(f"{name:15} {what}")
+    return 0
+
+
+@commands.command("manual")
+@click.argument("program", type=click.Choice(list(PROGRAMS)))
+def manual_command(program: str) -> int:
+    """Print a program's manual."""
+    click.echo((importlib.import_module(Launcher("pysvc", program).module).__doc__ or "").rstrip())
+    return 0
+
+
+def run_click(group: click.Group, argv: list[str]) -> int:
+    """Run a click command with the exit codes of this family: 100 for wrong usage."""
+    try:
+        code = group.main(argv[1:], prog_name=os.path.basename(argv[0]), standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return PERMANENT
+    except click.ClickException as error:
+        error.show()
+        return PERMANENT
+    except click.Abort:
+        return PERMANENT
+    return int(code or 0)
+
+
+def main(argv: list[str]) -> int:
+    return run_click(commands, argv)
+
+
+def console() -> None:
+    """The entry point that pip installs."""
+    leave(run(Launcher("pysvc", "pysvc"), lambda: main(sys.argv)))
