@@ -31,6 +31,7 @@ QUEUE_CODES = {
     120: b"Zunable to exec qq (#4.3.0)",
 }
 CRASHED = b"Zqq crashed (#4.3.0)"
+SURPRISE = b"Zqq waitpid surprise (#4.3.0)"
 CUSTOM = 82           # the program wrote its own text, class letter first, on descriptor 6
 LONGEST_CUSTOM = 255  # bytes of that text that count
 

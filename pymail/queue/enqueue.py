@@ -1,0 +1,1 @@
+"""What qmail-queue does with a message and its envelope"""

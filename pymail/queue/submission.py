@@ -1,0 +1,200 @@
+"""Put a message into the queue from within a program
+
+Three ways, one interface: the program that QMAILQUEUE names; a child of this process where it may
+write the queue; the queue service for everybody else. In each the message and the envelope go through
+two pipes, so that nothing is held in memory and a caller that dies has queued nothing: the envelope's
+last byte is sent last. Source: qmail.c; qmail-queue manual.
+"""
+
+import os
+
+from pymail.formats.envelope import from_caller
+from pymail.formats.verdict import CRASHED, LONGEST_CUSTOM, SURPRISE, queue_text
+from pymail.protocols import handoff
+from pymail.unix import queue_service
+from pymail.unix.home import Home
+from pysvc import launch
+from pysvc.unix import signals
+from pysvc.unix.files import read_all, write_all
+from pysvc.unix.strerr import Fatal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+BUFFER = 32768  # bytes gathered before they are written
+NOT_STARTED = 71  # the exit code that stands for a queue service out of reach
+READ_ERROR = 54   # the exit code that stands for a message that was not handed over whole
+UNUSABLE_HOME, UNABLE_TO_RUN, NO_CHILD = 61, 120, 51
+TEXT = 6  # the descriptor on which a program named by QMAILQUEUE explains itself
+
+
+class Receipt:
+    """What became of a message: `text` is b"" if it is queued, else class letter and reason; `qp` the pid."""
+
+    __slots__ = ("qp", "text")
+
+    def __init__(self, text: bytes, qp: int) -> None:
+        self.text, self.qp = text, qp
+
+
+class Submission:
+    """One message on its way into the queue; nothing is queued before finish().
+
+    From the first one on the process ignores SIGPIPE: a queue program that gives up is no reason to die.
+    """
+
+    __slots__ = ("_envelope", "_failed", "_gathered", "_message", "_qp", "_size", "_text", "_wait")
+
+    def __init__(self, home: Home) -> None:
+        """Start; failures are remembered and told by finish()."""
+        signals.ignore(signals.SIGPIPE)
+        self._message = self._envelope = self._text = -1
+        self._gathered: list[bytes] = []
+        self._size = self._qp = 0
+        self._failed = False
+        self._wait: Callable[[], int | None] = lambda: NOT_STARTED
+        try:
+            self._start(home)
+        except Fatal:
+            self._give_up(UNUSABLE_HOME)  # the accounts are missing
+        except OSError:
+            self._give_up(NO_CHILD)
+        except queue_service.Refused:
+            self._give_up(NOT_STARTED)
+
+    def write(self, data: bytes) -> None:
+        """Add to the message, in blocks of any size; never raises."""
+        if self._failed:
+            return
+        self._gathered.append(data)
+        self._size += len(data)
+        if self._size >= BUFFER:
+            self._flush()
+
+    def abandon(self) -> None:
+        """Queue nothing."""
+        self._failed = True
+        self._close()
+        self._result()
+
+    def finish(self, sender: bytes, recipients: "Iterable[bytes]") -> Receipt:
+        """Send the envelope and wait for the verdict."""
+        self._flush()
+        self._message = _closed(self._message)
+        try:
+            for block in () if self._failed else from_caller(sender, recipients):
+                write_all(self._envelope, block)
+        except (OSError, ValueError):
+            self._failed = True
+        self._envelope = _closed(self._envelope)
+        text = self._result()
+        return Receipt(text, self._qp)
+
+    def _flush(self) -> None:
+        try:
+            if not self._failed:
+                write_all(self._message, b"".join(self._gathered))
+        except OSError:
+            self._failed = True
+        self._gathered, self._size = [], 0
+
+    def _close(self) -> None:
+        self._message, self._envelope = _closed(self._message), _closed(self._envelope)
+
+    def _give_up(self, code: int) -> None:
+        self._failed = True
+        self._close()
+        self._text = _closed(self._text)
+        self._wait = lambda: code
+
+    def _result(self) -> bytes:
+        """The text of the verdict, once both pipes are closed."""
+        try:
+            custom = read_all(self._text, LONGEST_CUSTOM) if self._text >= 0 else b""
+            self._text = _closed(self._text)
+            code = self._wait()
+        except OSError:
+            return SURPRISE
+        if code is None:
+            return CRASHED
+        return queue_text(READ_ERROR if self._failed and not code else code, custom)
+
+    def _start(self, home: Home) -> None:
+        program = os.environb.get(b"QMAILQUEUE")
+        message, self._message = os.pipe()
+        try:
+            envelope, self._envelope = os.pipe()
+            try:
+                if program is not None:
+                    self._run(home, program, message, envelope)
+                elif os.geteuid() in (0, home.uid("qmailq")):
+                    self._write_queue(home, message, envelope)
+                else:
+                    self._ask(home, message, envelope)
+            finally:
+                os.close(envelope)
+        finally:
+            os.close(message)
+
+    def _run(self, home: Home, program: bytes, message: int, envelope: int) -> None:
+        self._text, text = os.pipe()
+        try:
+            self._child(lambda: _execute(home, program, {0: message, 1: envelope, TEXT: text}))
+        finally:
+            os.close(text)
+
+    def _write_queue(self, home: Home, message: int, envelope: int) -> None:
+        from pymail.queue import enqueue
+
+        uid = os.getuid()
+
+        def body() -> int:
+            _place({0: message, 1: envelope})
+            os.closerange(3, enqueue.DESCRIPTORS)  # the other ends of these pipes, and of other submissions
+            home.become("qmailq")
+            return enqueue.enqueue(home, uid, os.getpid())
+
+        self._child(body)
+
+    def _child(self, body: "Callable[[], int]") -> None:
+        pid = self._qp = launch.fork("qmail-queue", body)
+
+        def wait() -> int | None:
+            code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+            return code if code >= 0 else None
+
+        self._wait = wait
+
+    def _ask(self, home: Home, message: int, envelope: int) -> None:
+        connection, self._qp = queue_service.ask(home, handoff.SUBMISSION, message, envelope)
+        self._wait = lambda: queue_service.outcome(connection)
+
+
+def _closed(fd: int) -> int:
+    if fd >= 0:
+        os.close(fd)
+    return -1
+
+
+def _place(wanted: dict[int, int]) -> None:
+    """Give descriptors the numbers that a program expects; the old numbers stay open."""
+    import fcntl
+
+    high = {target: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, TEXT + 1) for target, fd in wanted.items()}
+    for target, fd in high.items():
+        os.dup2(fd, target)
+
+
+def _execute(home: Home, program: bytes, descriptors: dict[int, int]) -> int:
+    """Become the program that QMAILQUEUE names; the exit code if that fails."""
+    _place(descriptors)
+    signals.default(signals.SIGPIPE)
+    try:
+        os.chdir(home.path)
+    except OSError:
+        return UNUSABLE_HOME
+    try:
+        os.execv(program, [program])
+    except (OSError, ValueError):
+        return UNABLE_TO_RUN
