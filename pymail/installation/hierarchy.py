@@ -9,7 +9,10 @@ import stat
 
 from pymail.queue import layout
 from pymail.unix.home import Home
+from pysvc import launch
+from pysvc.unix import ids
 from pysvc.unix.files import replace
+from pysvc.unix.strerr import Fatal, unable_to
 
 HOME_DIRECTORIES = {
     "": ("root", 0o755), "control": ("root", 0o755), "users": ("root", 0o755), "bin": ("root", 0o755),
@@ -69,3 +72,23 @@ def _make_file(path: str, kind: str) -> None:
         os.mkfifo(path, 0o600)
     else:
         replace(path, bytes(layout.TCPTO_SIZE if kind == "zeros" else 0), 0o600)
+
+
+
+def make_maildir(path: str, uid: int, gid: int) -> None:
+    """Make a Maildir as its owner: root trusts nothing below a directory that a user can write.
+
+    Fatal if it cannot be made.
+    """
+    child = launch.fork("pymail", lambda: _make_maildir(path, uid, gid))
+    if os.waitpid(child, 0)[1]:
+        raise Fatal(f"unable to make {path}")
+
+
+def _make_maildir(path: str, uid: int, gid: int) -> int:
+    if os.geteuid() == 0:
+        ids.become(uid, gid)
+    for folder in (path, f"{path}/tmp", f"{path}/new", f"{path}/cur"):
+        with unable_to(f"make {folder}"):
+            os.mkdir(folder, 0o700)
+    return 0

@@ -25,15 +25,18 @@ def is_launcher(content: bytes) -> bool:
     return _LAUNCHER.fullmatch(content) is not None
 
 
-def write_launchers(ledger: Ledger, folder: str, package: str, programs: "dict[str, tuple[str, str]]") -> None:
+def write_launchers(
+    ledger: Ledger, folder: str, package: str, programs: dict[str, tuple[str, str]]
+) -> None:
     """Make the launcher of each program in a directory. Raises OSError."""
     made = len(ledger.entries)
-    quiet, ledger.report = ledger.report, lambda line: quiet(line) if not line.startswith("made") else None
+    report = ledger.report
+    ledger.report = lambda line: None if line.startswith("made") else report(line)
     try:
         for name in programs:
             ledger.file(f"{folder}/{name}", packages.launcher_text(package, name), 0o755, ours=is_launcher)
     finally:
-        ledger.report = quiet
+        ledger.report = report
     if len(ledger.entries) > made:
         ledger.report(f"made the launchers of {len(programs)} {package} programs in {folder}/")
 

@@ -72,7 +72,12 @@ class Ledger:
         self.report(f"made {path}/")
 
     def file(
-        self, path: str, content: bytes, mode: int = 0o644, why: str = "", ours: Callable[[bytes], bool] | None = None
+        self,
+        path: str,
+        content: bytes,
+        mode: int = 0o644,
+        why: str = "",
+        ours: Callable[[bytes], bool] | None = None,
     ) -> bool:
         """Give a file its content, unless it was changed by somebody else; whether it has it now.
 
@@ -81,7 +86,6 @@ class Ledger:
         known = {entry["sha256"] for entry in self.made("file", path)}
         old = self._content(path)
         if old == content:
-            self.record("file", path, sha256=digest(content)) if known else None
             if stat.S_IMODE(os.stat(path).st_mode) != mode:
                 os.chmod(path, mode)
                 self.report(f"set the mode of {path} to {mode:o}")
@@ -103,7 +107,7 @@ class Ledger:
 
     def _keep(self, path: str, old: bytes, new: bytes) -> None:
         self.kept.append(path)
-        self.report(f"kept {path}: it is not as this installation made it; the difference to what it would be:")
+        self.report(f"kept {path}: it is not as this installation made it; what it would be differs so:")
         before = old.decode(errors="replace").splitlines()
         after = new.decode(errors="replace").splitlines()
         if b"\0" in old:

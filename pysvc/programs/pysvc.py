@@ -17,6 +17,7 @@ import sys
 import click
 
 from pysvc import __version__
+from pysvc.installation.commands import run_click
 from pysvc.installation.install import LEDGER, install
 from pysvc.installation.ledger import Ledger
 from pysvc.installation.removal import take_back
@@ -82,21 +83,6 @@ def manual_command(program: str) -> int:
     """Print a program's manual."""
     click.echo((importlib.import_module(Launcher("pysvc", program).module).__doc__ or "").rstrip())
     return 0
-
-
-def run_click(group: click.Group, argv: list[str]) -> int:
-    """Run a click command with the exit codes of this family: 100 for wrong usage."""
-    try:
-        code = group.main(argv[1:], prog_name=os.path.basename(argv[0]), standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return PERMANENT
-    except click.ClickException as error:
-        error.show()
-        return PERMANENT
-    except click.Abort:
-        return PERMANENT
-    return int(code or 0)
 
 
 def main(argv: list[str]) -> int:

@@ -1,0 +1,142 @@
+"""pymail - install, check and remove the mail system; its mailboxes
+
+Synopsis:    pymail install [OPTIONS] | uninstall [--purge] | user VERB | programs | manual PROGRAM
+Verbs:       install     as root: steps 3 to 10 of the installation document; as anybody else, with
+                         --home DIR: a private instance in one directory, on high ports. It can be
+                         repeated; files that somebody else changed stay, and the difference is shown
+             install --bare    only what `make setup check` of the original makes
+             install --check   verify owners, modes and programs: a line for each difference
+             uninstall   remove what install made; mail, queue and logs only with --purge
+             user        virtual mailboxes: add, list, passwd, remove
+             programs    list the programs, one a line
+             manual      print a program's manual
+Exit codes:  0; 1 something was kept as it is, or differs; 100 wrong usage; 111 trouble
+"""
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from pymail.installation import check as checking
+from pymail.installation import instance, options, system
+from pymail.installation import uninstall as removal
+from pymail.programs import PROGRAMS
+from pysvc import __version__
+from pysvc.installation.commands import run_click
+from pysvc.launch import leave, run
+from pysvc.unix.launchers import Launcher
+from pysvc.unix.strerr import PERMANENT, Fatal, unable_to
+
+PORT = click.IntRange(1, 65535)
+_program = ""  # the path by which this program was started
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pymail")
+def commands() -> None:
+    """A mail system of small programs, in the tradition of qmail."""
+
+
+def chosen_home(home: str | None) -> str:
+    """The home asked for; else the one this program lies in; else root's default. Fatal without any."""
+    if home is None:
+        around = os.path.dirname(os.path.dirname(os.path.realpath(_program)))
+        if os.path.isdir(f"{around}/queue") and os.path.isdir(f"{around}/control"):
+            home = around
+        elif os.geteuid() == 0:
+            home = options.ROOT_HOME
+        else:
+            raise Fatal("unable to tell which home is meant: say --home DIR", PERMANENT)
+    return options.checked_home(home)
+
+
+@commands.command("install")
+@click.option("--home", metavar="DIR", help="the mail system's directory (root: /var/qmail)")
+@click.option("--bin", metavar="DIR", help="the supervision programs' directory (root: /usr/local/bin)")
+@click.option("--service", metavar="DIR", help="the directory that svscan scans (root: /service)")
+@click.option("--fqdn", metavar="NAME", help="this host's fully qualified name")
+@click.option("--postmaster", metavar="USER", help="who gets the postmaster's mail (root: adminmails)")
+@click.option("--replace-sendmail", is_flag=True, help="put ours in /usr/sbin; the old one stays as .bak")
+@click.option("--no-start", is_flag=True, help="do not link the services into the scanned directory")
+@click.option("--bare", is_flag=True, help="only the hierarchy and the programs")
+@click.option("--check", is_flag=True, help="change nothing; say what differs")
+@click.option("--listen", default="127.0.0.1", metavar="IP", help="private instance: where it listens")
+@click.option("--smtp-port", default=2525, type=PORT, help="private instance: port of SMTP")
+@click.option("--pop3-port", default=1110, type=PORT, help="private instance: port of POP3")
+def install_command(bare: bool, check: bool, **asked: Any) -> int:
+    """Install the mail system."""
+    path = chosen_home(asked["home"])
+    if check:
+        return report_differences(path)
+    as_root = os.geteuid() == 0
+    if bare and not as_root:
+        raise Fatal("unable to install --bare: that is for root, like make setup check", PERMANENT)
+    wanted = options.Options(
+        home=path,
+        bin=os.path.abspath(asked["bin"] or (options.ROOT_BIN if as_root else f"{path}/bin")),
+        service=os.path.abspath(asked["service"] or (options.ROOT_SERVICE if as_root else f"{path}/service")),
+        fqdn="" if bare else options.checked_fqdn(asked["fqdn"]),
+        postmaster=asked["postmaster"] or ("adminmails" if as_root else ""),
+        replace_sendmail=asked["replace_sendmail"],
+        start=not asked["no_start"],
+        listen=asked["listen"],
+        smtp_port=asked["smtp_port"],
+        pop3_port=asked["pop3_port"],
+    )
+    installer = system.install_system if as_root else instance.install_instance
+    if bare:
+        installer = system.install_bare
+    with unable_to(f"install into {path}"):
+        ledger = installer(wanted, click.echo)
+    return 1 if ledger.kept else 0
+
+
+def report_differences(path: str) -> int:
+    """Print what is not as the installation would make it; the exit code."""
+    found = 0
+    with unable_to(f"check {path}"):
+        for line in checking.differences(path):
+            click.echo(line)
+            found = 1
+    return found
+
+
+@commands.command("uninstall")
+@click.option("--home", metavar="DIR", help="the mail system's directory (root: /var/qmail)")
+@click.option("--purge", is_flag=True, help="remove mail, queue, logs and accounts too")
+def uninstall_command(home: str | None, purge: bool) -> int:
+    """Stop the mail system and remove what install made."""
+    left = removal.uninstall(chosen_home(home), purge, click.echo)
+    for path in left:
+        click.echo(f"kept {path}: it was changed since it was made")
+    return 1 if left else 0
+
+
+@commands.command("programs")
+def programs_command() -> int:
+    """List the programs."""
+    for name, (what, _) in PROGRAMS.items():
+        click.echo(f"{name:15} {what}")
+    return 0
+
+
+@commands.command("manual")
+@click.argument("program", type=click.Choice(list(PROGRAMS)))
+def manual_command(program: str) -> int:
+    """Print a program's manual."""
+    click.echo((importlib.import_module(Launcher("pymail", program).module).__doc__ or "").rstrip())
+    return 0
+
+
+def main(argv: list[str]) -> int:
+    global _program
+    _program = argv[0]
+    return run_click(commands, argv)
+
+
+def console() -> None:
+    """The entry point that pip installs."""
+    leave(run(Launcher("pymail", "pymail"), lambda: main(sys.argv)))
