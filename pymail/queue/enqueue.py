@@ -1,1 +1,278 @@
-"""What qmail-queue does with a message and its envelope"""
+"""What qmail-queue does: a message and its envelope, from two descriptors into the queue
+
+ORDER is the one table of the steps; each is done before the next begins, and what each leaves behind
+when the machine dies after it is in queue/states.py. Source: qmail-queue.c, with the fsync of the
+directories that Linux needs for names to be durable.
+"""
+
+import os
+import time
+
+from pymail.formats import envelope, received
+from pymail.queue import layout
+from pymail.unix import trigger
+from pymail.unix.home import Home
+from pysvc.unix import signals
+from pysvc.unix.files import BLOCK, sync_directory, write_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DEATH = 86400       # seconds; less than the 36 hours after which the cleanup takes what nobody owns
+DESCRIPTORS = 4096  # numbers below which a forked child closes what it does not need
+ATTEMPTS = 9        # names tried in pid/
+
+TOO_LONG, TIMEOUT, WRITE_ERROR, READ_ERROR = 11, 52, 53, 54
+NO_HOME, NO_QUEUE, NO_PID, NO_MESS, NO_INTD, NO_TODO = 61, 62, 63, 64, 65, 66
+BAD_ENVELOPE = 91
+
+IGNORED = (signals.SIGPIPE, signals.SIGVTALRM, signals.SIGPROF, signals.SIGQUIT, signals.SIGINT,
+           signals.SIGHUP, signals.SIGXCPU, signals.SIGXFSZ)  # fmt: skip
+
+
+class Gave(Exception):
+    """A step came to an end of its own; `code` is qmail-queue's exit code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class Late(BaseException):
+    """DEATH seconds are over."""
+
+
+class Message:
+    """One message on its way into the queue; the methods are the steps of ORDER."""
+
+    __slots__ = ("_envelope", "_from", "_how", "_intd", "_mess", "_now", "_number", "_pid", "_pid_path",
+                 "_uid", "_wanted", "made")  # fmt: skip
+
+    def __init__(
+        self,
+        uid: int,
+        how: bytes,
+        pid: int,
+        now: int,
+        *,
+        source: tuple[int, int],
+        wanted: "Callable[[], bool]",
+    ) -> None:
+        """The current directory is the queue.
+
+        uid, how: who invoked, as a number and in the words of the Received line. pid: what the caller knows
+        as its queue program. source: the descriptors of message and envelope. wanted: whether the
+        caller is still there.
+        """
+        self._uid, self._how, self._pid, self._now = uid, how, pid, now
+        self._from, self._envelope = source
+        self._wanted = wanted
+        self._mess = self._intd = -1
+        self._number = 0
+        self._pid_path = ""
+        self.made: list[str] = []  # what an exit by 53 or 54 takes away again
+
+    def create_pid(self) -> None:
+        """A file whose inode number becomes the message's number."""
+        for attempt in range(1, ATTEMPTS + 1):
+            self._pid_path = f"pid/{os.getpid()}.{self._now}.{attempt}"
+            try:
+                self._mess = _create(self._pid_path)
+                break
+            except OSError:
+                if attempt == ATTEMPTS:
+                    raise
+        self._number = os.fstat(self._mess).st_ino
+
+    def link_mess(self) -> None:
+        os.link(self._pid_path, self._path("mess"))
+
+    def unlink_pid(self) -> None:
+        os.unlink(self._pid_path)
+        self.made.append("mess")
+
+    def copy_message(self) -> None:
+        """The Received line, then descriptor 0 to its end; many small blocks are written together."""
+        gathered = [received.queue_received(self._pid, self._how, self._now)]
+        size = 0
+        while data := _read(self._from):
+            gathered.append(data)
+            size += len(data)
+            if size >= BLOCK:
+                write_all(self._mess, b"".join(gathered))
+                gathered, size = [], 0
+        write_all(self._mess, b"".join(gathered))
+
+    def sync_mess(self) -> None:
+        os.fsync(self._mess)
+
+    def create_intd(self) -> None:
+        self._intd = _create(self._path("intd"))
+        self.made.append("intd")
+
+    def copy_envelope(self) -> None:
+        records = envelope.Reader()
+        block = envelope.opening(self._uid, self._pid)
+        try:
+            while not records.ended:
+                data = _read(self._envelope)
+                if not data:
+                    raise Gave(READ_ERROR)
+                block += records.feed(data)
+                if len(block) >= BLOCK or records.ended:
+                    write_all(self._intd, block)
+                    block = b""
+        except envelope.Malformed:
+            raise Gave(BAD_ENVELOPE) from None
+        except envelope.TooLong:
+            raise Gave(TOO_LONG) from None
+
+    def sync_intd(self) -> None:
+        os.fsync(self._intd)
+
+    def sync_mess_name(self) -> None:
+        """Without this a crash could leave todo without mess: a message stuck for ever."""
+        sync_directory(os.path.dirname(self._path("mess")))
+
+    def still_wanted(self) -> None:
+        """Who died before the verdict will come again, so nothing is queued for them."""
+        if not self._wanted():
+            raise Gave(READ_ERROR)
+
+    def link_todo(self) -> None:
+        os.link(self._path("intd"), self._path("todo"))
+        self.made.clear()
+
+    def sync_todo_name(self) -> None:
+        """Only now is the message accepted."""
+        sync_directory("todo")
+
+    def pull_trigger(self) -> None:
+        trigger.pull(".")
+
+    def clean(self) -> None:
+        """Take away what was made, the envelope first; stop where something cannot be removed."""
+        for kind in reversed(self.made):
+            fd = self._intd if kind == "intd" else self._mess
+            try:
+                os.ftruncate(fd, 0)
+                os.unlink(self._path(kind))
+            except OSError:
+                return
+
+    def _path(self, kind: str) -> str:
+        split = kind in layout.SPLIT_DIRECTORIES
+        return (layout.split_path if split else layout.flat_path)(kind, self._number)
+
+
+# fmt: off
+#   step                     exit code if it fails
+ORDER: "tuple[tuple[Callable[[Message], None], int], ...]" = (
+    (Message.create_pid,     NO_PID),
+    (Message.link_mess,      NO_MESS),
+    (Message.unlink_pid,     NO_PID),
+    (Message.copy_message,   WRITE_ERROR),   # READ_ERROR where it is the reading that fails
+    (Message.sync_mess,      WRITE_ERROR),
+    (Message.create_intd,    NO_INTD),
+    (Message.copy_envelope,  WRITE_ERROR),   # READ_ERROR, TOO_LONG and BAD_ENVELOPE by what came
+    (Message.sync_intd,      WRITE_ERROR),
+    (Message.sync_mess_name, WRITE_ERROR),
+    (Message.still_wanted,   READ_ERROR),
+    (Message.link_todo,      NO_TODO),
+    (Message.sync_todo_name, NO_TODO),
+    (Message.pull_trigger,   0),
+)
+# fmt: on
+CLEANED = (WRITE_ERROR, READ_ERROR)  # exits after which nothing stays; others leave debris for the cleanup
+
+
+def _create(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+
+
+def _read(fd: int) -> bytes:
+    try:
+        return os.read(fd, BLOCK)
+    except OSError:
+        raise Gave(READ_ERROR) from None
+
+
+def how_invoked(home: Home, uid: int) -> bytes:
+    """The words of the Received line for who invoked qmail-queue. Fatal if an account is missing.
+
+    Where every role is one user the uid tells nothing about the role.
+    """
+    if home.private:
+        return received.by_uid(uid)
+    roles = {"alias": received.ALIAS, "qmaild": received.NETWORK, "qmails": received.BOUNCE}
+    for role, words in roles.items():
+        if uid == home.uid(role):
+            return words
+    return received.by_uid(uid)
+
+
+def enqueue(
+    home: Home,
+    uid: int,
+    pid: int,
+    *,
+    source: tuple[int, int] = (0, 1),
+    wanted: "Callable[[], bool]" = lambda: True,
+    after: "Callable[[str], None]" = lambda step: None,
+) -> int:
+    """Queue one message; qmail-queue's exit code. This process then does nothing else.
+
+    uid: who invoked. pid, source, wanted: as for Message. after: called with the name of each step when
+    it is done, for those who want to see what a death in between leaves.
+    """
+    try:
+        prepare()
+        how = how_invoked(home, uid)
+        try:
+            os.chdir(home.path)
+        except OSError:
+            return NO_HOME
+        try:
+            os.chdir("queue")
+        except OSError:
+            return NO_QUEUE
+        message = Message(uid, how, pid, int(time.time()), source=source, wanted=wanted)
+        return _steps(message, after)
+    except Late:
+        return TIMEOUT
+
+
+def prepare() -> None:
+    """What shall not disturb qmail-queue, and its end after DEATH seconds: Late is raised then."""
+    signals.unblock_all()
+    os.umask(0o033)
+    for number in IGNORED:
+        signals.ignore(number)
+    signals.catch(signals.SIGALRM, _late)
+    signals.alarm(DEATH)
+
+
+def _late() -> None:
+    raise Late
+
+
+def _steps(message: Message, after: "Callable[[str], None]") -> int:
+    for step, failure in ORDER:
+        code = _do(step, message, failure)
+        if code:
+            if code in CLEANED:
+                message.clean()
+            return code
+        after(step.__name__)
+    return 0
+
+
+def _do(step: "Callable[[Message], None]", message: Message, failure: int) -> int:
+    try:
+        step(message)
+    except Gave as gave:
+        return gave.code
+    except OSError:
+        return failure
+    return 0

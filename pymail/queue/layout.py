@@ -22,6 +22,7 @@ DIRECTORIES = {
 }
 SPLIT_DIRECTORIES = ("mess", "info", "local", "remote")
 TCPTO, SENDMUTEX, TRIGGER = "lock/tcpto", "lock/sendmutex", "lock/trigger"
+QUEUED = "lock/queued"  # qmail-queued makes and locks it
 # name: (owner role, mode, kind)
 SPECIAL_FILES = {
     TCPTO:     ("qmailr", 0o644, "zeros"),

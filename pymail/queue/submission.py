@@ -22,10 +22,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-BUFFER = 32768  # bytes gathered before they are written
-NOT_STARTED = 71  # the exit code that stands for a queue service out of reach
+BUFFER = 32768    # bytes gathered before they are written
 READ_ERROR = 54   # the exit code that stands for a message that was not handed over whole
-UNUSABLE_HOME, UNABLE_TO_RUN, NO_CHILD = 61, 120, 51
+NO_CHILD, NO_SERVICE, UNUSABLE_HOME, UNABLE_TO_RUN = 51, 56, 61, 120
 TEXT = 6  # the descriptor on which a program named by QMAILQUEUE explains itself
 
 
@@ -53,7 +52,7 @@ class Submission:
         self._gathered: list[bytes] = []
         self._size = self._qp = 0
         self._failed = False
-        self._wait: Callable[[], int | None] = lambda: NOT_STARTED
+        self._wait: Callable[[], int | None] = lambda: NO_SERVICE
         try:
             self._start(home)
         except Fatal:
@@ -61,7 +60,7 @@ class Submission:
         except OSError:
             self._give_up(NO_CHILD)
         except queue_service.Refused:
-            self._give_up(NOT_STARTED)
+            self._give_up(NO_SERVICE)
 
     def write(self, data: bytes) -> None:
         """Add to the message, in blocks of any size; never raises."""

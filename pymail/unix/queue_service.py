@@ -15,6 +15,7 @@ BACKLOG = 512
 PATIENCE = 6.0   # seconds for which a client goes on asking: longer than a hand-over or restart takes
 PAUSE = 0.05     # seconds between two attempts
 ANSWER = 30.0    # seconds in which a service that took the request must have begun
+Listener = _socket.socket
 _DESCRIPTOR = struct.calcsize("i")
 
 

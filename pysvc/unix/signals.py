@@ -23,8 +23,17 @@ SIGCONT = int(_signal.SIGCONT)
 SIGSTOP = int(_signal.SIGSTOP)
 SIGUSR1 = int(_signal.SIGUSR1)
 SIGUSR2 = int(_signal.SIGUSR2)
+SIGVTALRM = int(_signal.SIGVTALRM)
+SIGPROF = int(_signal.SIGPROF)
+SIGXCPU = int(_signal.SIGXCPU)
+SIGXFSZ = int(_signal.SIGXFSZ)
 
 _caught: set[int] = set()
+
+
+def number(name: str) -> int:
+    """The number of a signal: number("TERM")."""
+    return int(getattr(_signal, f"SIG{name}"))
 
 
 def catch(number: int, handler: "Callable[[], None] | None" = None) -> None:

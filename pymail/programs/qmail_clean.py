@@ -1,0 +1,47 @@
+"""qmail-clean - remove files from the queue for qmail-send
+
+Synopsis:    qmail-clean
+Descriptors: 0   commands, each ended by NUL: foop/N, todo/N
+             1   one byte for each: + done, ! not everything could be removed, x not understood
+Files:       queue/intd queue/todo queue/mess   what is removed
+             queue/pid           what dead writers left, looked at now and then
+Exit codes:  0 no more commands; 100 nobody takes the answers; 111 no queue, or commands unreadable
+
+Runs as qmailq; qmail-start starts it.
+"""
+
+import os
+import time
+
+from pymail.queue import cleanup
+from pymail.unix.home import Home
+from pysvc.unix import signals
+from pysvc.unix.files import BLOCK, write_all
+from pysvc.unix.strerr import unable_to
+
+PATIENCE = 31  # commands from one look at pid/ to the next
+NOT_TAKEN = 100
+
+
+def main(argv: list[str]) -> int:
+    queue = Home.of(argv[0]).file("queue")
+    with unable_to(f"chdir to {queue}"):
+        os.chdir(queue)
+    os.umask(0o077)
+    signals.ignore(signals.SIGPIPE)
+    left, rest = 0, b""
+    while True:
+        if left <= 0:
+            cleanup.expire_pids(int(time.time()))
+            left = PATIENCE
+        with unable_to("read commands"):
+            data = os.read(0, BLOCK)
+        if not data:
+            return 0
+        *commands, rest = (rest + data).split(b"\0")
+        rest = rest[: cleanup.LONGEST + 1]  # more of it would not make it a command
+        left -= len(commands)
+        try:
+            write_all(1, cleanup.answers(commands))
+        except OSError:
+            return NOT_TAKEN

@@ -1,0 +1,82 @@
+"""What qmail-clean does: remove files of the queue that only qmailq may remove
+
+Commands are `foop/N` (a message that is finished, or a stray) and `todo/N` (a message that has been
+preprocessed), each answered by one byte. The current directory is the queue. Source: qmail-clean.c.
+"""
+
+import os
+
+from pymail.queue import layout
+from pysvc.unix.files import sync_directory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+DONE, TROUBLE, UNKNOWN = b"+", b"!", b"x"
+OSSIFIED = 129600         # seconds; a writer kills itself after 86400, so what is older has no owner
+SHORTEST, LONGEST = 6, 99  # bytes of a command, without its zero byte
+_FOOP, _TODO = b"foop/", b"todo/"
+
+
+def answers(commands: "Iterable[bytes]") -> bytes:
+    """Obey commands; one byte for each, in their order.
+
+    The removals from todo are made durable together, before any of them is confirmed: a name that
+    came back after a crash would have every recipient get a second copy.
+    """
+    obeyed = [(command, _obey(command)) for command in commands]
+    if any(_is_todo(*pair) for pair in obeyed) and not _durable():
+        return b"".join(TROUBLE if _is_todo(*pair) else pair[1] for pair in obeyed)
+    return b"".join(answer for _, answer in obeyed)
+
+
+def _is_todo(command: bytes, answer: bytes) -> bool:
+    return answer == DONE and command.startswith(_TODO)
+
+
+def _durable() -> bool:
+    try:
+        sync_directory("intd")
+        sync_directory("todo")
+    except OSError:
+        return False
+    return True
+
+
+def _obey(command: bytes) -> bytes:
+    digits = command[len(_FOOP) :]
+    if not SHORTEST <= len(command) <= LONGEST or not digits.isdigit():
+        return UNKNOWN
+    number = int(digits)
+    if command.startswith(_FOOP):
+        paths = (layout.flat_path("intd", number), layout.split_path("mess", number))
+    elif command.startswith(_TODO):
+        paths = (layout.flat_path("intd", number), layout.flat_path("todo", number))
+    else:
+        return UNKNOWN
+    return DONE if all(_remove(path) for path in paths) else TROUBLE
+
+
+def _remove(path: str) -> bool:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
+    except OSError:
+        return False
+    return True
+
+
+def expire_pids(now: int) -> None:
+    """Remove what dead writers left in pid/; now: Unix seconds. Errors do not matter."""
+    try:
+        entries = list(os.scandir("pid"))
+    except OSError:
+        return
+    for entry in entries:
+        try:
+            if now >= int(entry.stat(follow_symlinks=False).st_atime) + OSSIFIED:
+                os.unlink(entry.path)
+        except OSError:
+            pass
