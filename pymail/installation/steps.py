@@ -52,12 +52,12 @@ def make_hierarchy(home: Home, ledger: Ledger) -> None:
 
 def write_programs(home: Home, ledger: Ledger) -> None:
     """The launchers of the mail programs in the home's bin. Raises OSError."""
-    write_launchers(ledger, home.file("bin"), "pymail", PROGRAMS)
+    root_only = () if home.private else ROOT_ONLY
+    write_launchers(ledger, home.file("bin"), "pymail", PROGRAMS, root_only)
     for name in PROGRAMS:
-        mode = 0o700 if name in ROOT_ONLY and not home.private else 0o755
         path = home.file("bin", name)
         if path not in ledger.kept:
-            hierarchy.give(home, path, "root", mode)
+            hierarchy.give(home, path, "root", 0o700 if name in root_only else 0o755)
 
 
 def first_controls(home: Home, options: Options, ledger: Ledger) -> None:

@@ -52,9 +52,7 @@ def install_system(options: Options, report: Report) -> Ledger:
     if options.replace_sendmail:
         _replace_sendmail(home, ledger)
     os.makedirs(options.bin, exist_ok=True)
-    tools_ledger = Ledger(f"{options.bin}/{tools.LEDGER}", report)
-    tools.install(tools_ledger, options.bin, as_root=True)
-    ledger.kept += tools_ledger.kept
+    _install_tools(options, ledger)
     if options.classic:
         ledger.link(QMAILCTL, home.file("bin", "qmailctl"))
     steps.write_scripts(home, document_scripts(options), ledger)
@@ -64,7 +62,18 @@ def install_system(options: Options, report: Report) -> Ledger:
         ledger.link(home.file("service"), options.service, "qmailctl finds the services by it")
     if options.start:
         steps.start_services(home, options, ledger)
+    if advice := tools.how_to_start(options.bin, options.service if options.start else tools.SCAN):
+        report(advice)
     return ledger
+
+
+def _install_tools(options: Options, ledger: Ledger) -> None:
+    """The supervision programs; the ledger remembers them if they were not there before."""
+    its_own = Ledger(f"{options.bin}/{tools.LEDGER}", ledger.report)
+    if not its_own.entries:
+        ledger.record("tools", options.bin)
+    tools.install(its_own, options.bin, as_root=True)
+    ledger.kept += its_own.kept
 
 
 def _postmaster(home: Home, options: Options, ledger: Ledger) -> None:

@@ -9,6 +9,7 @@ from pymail.installation import accounts
 from pymail.installation.options import LEDGER
 from pymail.installation.scripts import SERVICES
 from pymail.unix.home import Home
+from pysvc.installation import install as tools
 from pysvc.installation.ledger import Ledger, Report
 from pysvc.installation.removal import take_back
 from pysvc.unix.strerr import Fatal, unable_to
@@ -27,17 +28,38 @@ def uninstall(path: str, purge: bool, report: Report) -> list[str]:
     ledger = Ledger(home.file(LEDGER), report)
     with unable_to("uninstall"):
         _stop_services(home, ledger)
-        _restore_moved(ledger)
+        restored = _restore_moved(ledger)
+        content = [] if purge else [home.file("queue"), home.file("run"), *_logs(ledger)]
         if purge:
             _purge(home, ledger)
-        left = [path for path in take_back(ledger) if not os.path.isdir(path)]
+        left = take_back(ledger, lambda path: path in restored or _below(path, content))
+        _remove_tools(ledger)
         if purge:
             _remove_accounts(ledger)
             ledger.forget()
             _remove_if_empty(home.path, ledger)
         else:
             report(f"kept in {home.path}/ the queue and the mail; also the logs and the accounts (--purge)")
-    return left
+    return [path for path in left if not os.path.isdir(path)]
+
+
+def _below(path: str, folders: list[str]) -> bool:
+    return any(path == folder or path.startswith(f"{folder}/") for folder in folders)
+
+
+def _logs(ledger: Ledger) -> list[str]:
+    """The directories that hold logs."""
+    made = [entry["path"] for entry in ledger.entries if entry["kind"] == "directory"]
+    return [path for path in made if "/log" in path and "/supervise" not in path]
+
+
+def _remove_tools(ledger: Ledger) -> None:
+    """The supervision programs, if they came with the mail system and nothing else is supervised."""
+    for entry in ledger.entries:
+        if entry["kind"] == "tools" and not (os.path.isdir(tools.SCAN) and os.listdir(tools.SCAN)):
+            its_own = Ledger(f"{entry['path']}/{tools.LEDGER}", ledger.report)
+            if its_own.entries and not take_back(its_own):
+                its_own.forget()
 
 
 def _service_links(ledger: Ledger) -> list[str]:
@@ -82,8 +104,9 @@ def _wait_for_end(folder: str) -> None:
         time.sleep(0.05)
 
 
-def _restore_moved(ledger: Ledger) -> None:
-    """Put back what section 4.4 moved away."""
+def _restore_moved(ledger: Ledger) -> set[str]:
+    """Put back what section 4.4 moved away; the paths that are the original's again."""
+    restored = set()
     for entry in ledger.entries:
         if entry["kind"] != "moved" or not os.path.lexists(entry["path"]):
             continue
@@ -97,14 +120,15 @@ def _restore_moved(ledger: Ledger) -> None:
         if not os.path.islink(original):
             os.chmod(original, int(entry["mode"], 8))
         ledger.report(f"restored {original}")
+        restored.add(original)
+    return restored
 
 
 def _purge(home: Home, ledger: Ledger) -> None:
     """Remove queue, mailboxes, logs and the state of the programs."""
-    logs = sorted({e["path"] for e in ledger.entries if e["kind"] == "directory" and "/log" in e["path"]})
     state = [home.file(*parts) for parts in (("queue",), ("run",), ("mail",), ("alias", "Maildir"))]
-    for path in (*state, *logs):
-        if os.path.isdir(path) and not path.startswith(home.file("supervise")):
+    for path in (*state, *_logs(ledger)):
+        if os.path.isdir(path):
             shutil.rmtree(path)
             ledger.report(f"removed {path}/ and all that was in it")
 

@@ -26,15 +26,20 @@ def is_launcher(content: bytes) -> bool:
 
 
 def write_launchers(
-    ledger: Ledger, folder: str, package: str, programs: dict[str, tuple[str, str]]
+    ledger: Ledger,
+    folder: str,
+    package: str,
+    programs: dict[str, tuple[str, str]],
+    root_only: tuple[str, ...] = (),
 ) -> None:
-    """Make the launcher of each program in a directory. Raises OSError."""
+    """Make the launcher of each program in a directory; root_only: those of mode 0700. Raises OSError."""
     made = len(ledger.entries)
     report = ledger.report
     ledger.report = lambda line: None if line.startswith("made") else report(line)
     try:
         for name in programs:
-            ledger.file(f"{folder}/{name}", packages.launcher_text(package, name), 0o755, ours=is_launcher)
+            mode = 0o700 if name in root_only else 0o755
+            ledger.file(f"{folder}/{name}", packages.launcher_text(package, name), mode, ours=is_launcher)
     finally:
         ledger.report = report
     if len(ledger.entries) > made:
@@ -48,16 +53,14 @@ def install(ledger: Ledger, folder: str, as_root: bool) -> None:
     write_launchers(ledger, folder, "pysvc", PROGRAMS)
     if as_root:
         ledger.directory(SCAN)
-        if not _scanned():
-            ledger.report(HOW_TO_START.format(bin=folder))
 
 
-def _scanned() -> bool:
-    """Whether a service there is supervised now."""
-    for name in os.listdir(SCAN):
+def how_to_start(folder: str, scan: str = SCAN) -> str:
+    """What an administrator does next; empty where svscan is at work already."""
+    for name in os.listdir(scan):
         try:
-            os.close(os.open(f"{SCAN}/{name}/supervise/ok", os.O_WRONLY | os.O_NONBLOCK))
+            os.close(os.open(f"{scan}/{name}/supervise/ok", os.O_WRONLY | os.O_NONBLOCK))
         except OSError:
             continue
-        return True
-    return False
+        return ""
+    return HOW_TO_START.format(bin=folder)

@@ -2,25 +2,33 @@
 
 import os
 import stat
+from collections.abc import Callable
 
 from pysvc.installation.ledger import Ledger, digest
 from pysvc.unix.files import read_file
 
+MANY = 5  # removals in one directory that are reported as one
 
-def take_back(ledger: Ledger, keep: "frozenset[str]" = frozenset()) -> list[str]:
+
+def take_back(ledger: Ledger, keep: Callable[[str], bool] = lambda path: False) -> list[str]:
     """Remove files, links and directories that are still as they were made; the paths left behind.
 
-    keep: paths that stay, whatever the ledger says. Raises OSError.
+    keep(path): whether something stays, whatever the ledger says. Raises OSError.
     """
-    left = []
+    removed: dict[str, list[str]] = {}
+    left: dict[str, None] = {}
     for entry in reversed(ledger.entries):
-        path = entry["path"]
-        if path in keep or not os.path.lexists(path):
+        path, remover = entry["path"], REMOVERS.get(entry["kind"])
+        if remover is None or keep(path) or not os.path.lexists(path):
             continue
-        if REMOVERS.get(entry["kind"], _not_mine)(path, entry):
-            ledger.report(f"removed {path}")
-        elif path not in left and entry["kind"] in REMOVERS:
-            left.append(path)
+        if remover(path, entry):
+            removed.setdefault(os.path.dirname(path), []).append(path)
+        else:
+            left[path] = None
+    for folder, paths in removed.items():
+        lines = [f"{len(paths)} things in {folder}/"] if len(paths) > MANY else paths
+        for line in lines:
+            ledger.report(f"removed {line}")
     return [path for path in left if os.path.lexists(path)]
 
 
@@ -43,10 +51,6 @@ def _remove_directory(path: str, entry: dict[str, str]) -> bool:
         return False
     os.rmdir(path)
     return True
-
-
-def _not_mine(path: str, entry: dict[str, str]) -> bool:
-    return False
 
 
 REMOVERS = {"file": _remove_file, "link": _remove_link, "directory": _remove_directory}

@@ -18,7 +18,7 @@ import click
 
 from pysvc import __version__
 from pysvc.installation.commands import run_click
-from pysvc.installation.install import LEDGER, install
+from pysvc.installation.install import LEDGER, how_to_start, install
 from pysvc.installation.ledger import Ledger
 from pysvc.installation.removal import take_back
 from pysvc.launch import leave, run
@@ -51,6 +51,8 @@ def install_command(folder: str | None) -> int:
         os.makedirs(folder, exist_ok=True)
         ledger = Ledger(f"{folder}/{LEDGER}", click.echo)
         install(ledger, folder, os.geteuid() == 0)
+    if os.geteuid() == 0 and (advice := how_to_start(folder)):
+        click.echo(advice)
     return 1 if ledger.kept else 0
 
 
