@@ -9,7 +9,7 @@ import gc
 import os
 import sys
 
-from pysvc.unix import chain, launchers, signals, title
+from pysvc.unix import chain, environment, launchers, signals, title
 from pysvc.unix.strerr import TEMPORARY, Fatal, say
 
 TYPE_CHECKING = False
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def start(package: str, name: str, file: str) -> "NoReturn":
     """Run the program of a launcher and leave with its exit code."""
     signals.undo_interpreter()
+    environment.undo_interpreter()
     launchers.started_by(file)
     program = launchers.Launcher(package, name)
     argv = sys.argv
@@ -46,7 +47,10 @@ def preload(name: str) -> None:
     for path in chain.candidates(name):
         launcher = launchers.recognise(path)
         if launcher is not None:
-            _main(launcher)
+            try:
+                _main(launcher)
+            except Exception:
+                pass  # whatever is wrong with it will be said, once, by the process that runs it
             return
         if os.access(path, os.X_OK):
             return
@@ -92,7 +96,7 @@ def run(program: launchers.Launcher, body: "Callable[[], int]") -> int:
             say(f"{program.name}: fatal: {_fault(error)}")
             return TEMPORARY
         # The frames of the last program, and what they held open, are gone from here on.
-        step.__traceback__ = None
+        step.__traceback__ = step.__context__ = None
         program = step.program
         body = _enter(step)
 
@@ -114,8 +118,7 @@ def become(argv: list[str], env: dict[bytes, bytes] | None) -> None:
     """Do to this process what execve would: title, environment, signals, descriptors."""
     title.set_title(argv)
     if env is not None:
-        os.environb.clear()
-        os.environb.update(env)
+        environment.replace(env)
     signals.reset_caught()
     for fd in _descriptors():
         try:

@@ -59,7 +59,9 @@ def run(
     """
     if not argv[0]:
         raise OSError(errno.EACCES, "empty program name")
-    refused: OSError | None = None
+    if env is not None:
+        env = {name: value for name, value in env.items() if name}  # execve takes no nameless ones
+    refused = errno.ENOENT  # a number: an exception would hold the frames of this program
     for path in candidates(argv[0]):
         launcher = launchers.recognise(path)
         if launcher is not None:
@@ -68,16 +70,17 @@ def run(
             _execute(path, argv, env, prepare)
         except OSError as error:
             if error.errno in REMEMBERED:
-                refused = error
+                refused = error.errno
             elif error.errno != errno.ENOENT:
                 raise
-    raise refused or OSError(errno.ENOENT, "not found", argv[0])
+    raise OSError(refused, os.strerror(refused), argv[0])
 
 
 def _execute(
     path: str, argv: list[str], env: dict[bytes, bytes] | None, prepare: "Callable[[bool], None] | None"
 ) -> None:
-    if prepare is not None:
-        os.stat(path)  # nothing is prepared for a program that is not there
+    if prepare is not None and launchers.executable(path):
         prepare(False)
-    os.execve(path, argv, os.environb if env is None else env)
+    if env is None:
+        os.execv(path, argv)
+    os.execve(path, argv, env)

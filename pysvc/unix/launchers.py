@@ -10,6 +10,7 @@ its own and can be run without a new interpreter.
 """
 
 import os
+import stat
 
 LONGEST = 4096  # bytes of a file looked at; no launcher comes near
 
@@ -62,15 +63,23 @@ def recognise(path: str) -> Launcher | None:
         return None
     try:
         found = os.stat(path)
+        if not stat.S_ISREG(found.st_mode):
+            return None
         key = (found.st_dev, found.st_ino, found.st_mtime_ns)
         if key not in _known:
             _known[key] = _parse(_read(path))
-        launcher = _known[key]
-        if launcher is None or not os.access(path, os.X_OK, effective_ids=True):
-            return None
     except OSError:
         return None  # the real execve will say what is wrong
-    return launcher
+    launcher = _known[key]
+    return launcher if launcher is not None and executable(path) else None
+
+
+def executable(path: str) -> bool:
+    """Whether execve would get as far as looking into the file."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode) and os.access(path, os.X_OK, effective_ids=True)
+    except OSError:
+        return False
 
 
 def _parse(text: bytes) -> Launcher | None:

@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+COMM = "/proc/thread-self/comm"  # unlike /proc/self/comm it stays writable after a change of ids
+
 _set: "Callable[[str], None] | None" = None
 _tried = False
 
@@ -38,12 +40,26 @@ def set_title(argv: list[str]) -> None:
         _set, _tried = _load(), True
     base = argv[0].rsplit("/", 1)[-1]
     if _set is not None:
-        _set(" ".join([base, *argv[1:]]))
+        shown = " ".join([base, *argv[1:]])
+        _set(shown.encode("utf-8", "replace").decode())  # it takes nothing but UTF-8: `?` for other bytes
     try:
-        fd = os.open("/proc/self/comm", os.O_WRONLY)
+        fd = os.open(COMM, os.O_WRONLY)
     except OSError:
         return  # no /proc here: the name stays what it was
     try:
         os.write(fd, os.fsencode(base)[:15])
     finally:
         os.close(fd)
+
+
+def room() -> int | None:
+    """How many bytes a title can show: what the arguments and the environment took when the process began.
+
+    None where that cannot be told. More is cut off at the right.
+    """
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+        return int(fields[48]) - int(fields[45]) - 1
+    except (OSError, IndexError, ValueError):
+        return None

@@ -1,0 +1,35 @@
+"""The environment of the process, as the kernel would hand it over"""
+
+import os
+import time
+
+COERCED = (b"C.UTF-8", b"C.utf8", b"UTF-8")  # what the interpreter puts into LC_CTYPE by itself; PEP 538
+
+
+def undo_interpreter() -> None:
+    """Give LC_CTYPE back the value it had before the interpreter set it.
+
+    In the C locale the interpreter adds the variable to the environment, where every program started
+    from here would find it.
+    """
+    if os.environb.get(b"LC_CTYPE") not in COERCED:
+        return
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            given = file.read().split(b"\0")
+    except OSError:
+        return  # no /proc here: one variable too many
+    values = [entry[9:] for entry in given if entry.startswith(b"LC_CTYPE=")]
+    if values:
+        os.environb[b"LC_CTYPE"] = values[0]
+    else:
+        del os.environb[b"LC_CTYPE"]
+
+
+def replace(env: dict[bytes, bytes]) -> None:
+    """Make `env` the whole environment of this process, and its TZ the time zone."""
+    for name in list(os.environb):
+        if name:  # a nameless entry, `=x=y`, cannot be reached
+            del os.environb[name]
+    os.environb.update(env)
+    time.tzset()  # the C library looks at TZ only once
