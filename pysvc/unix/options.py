@@ -18,7 +18,8 @@ class BadOption(Exception):
 def options(arguments: list[str], letters: str) -> "Iterator[tuple[str, str]]":
     """Yield (letter, value) left to right and remove what was read from `arguments`.
 
-    letters: as for getopt, a `:` after a letter that takes a value. Options without one yield "".
+    letters: as for getopt, a `:` after a letter that takes a value, `::` after one whose value is only
+    ever the rest of its word. Options without one yield "".
     The list is consumed as the generator goes, so that effects happen in order and what is left
     when it ends are the operands. Raises BadOption.
     """
@@ -35,6 +36,9 @@ def options(arguments: list[str], letters: str) -> "Iterator[tuple[str, str]]":
             if letters[position + 1 : position + 2] != ":":
                 yield letter, ""
                 continue
+            if letters[position + 2 : position + 3] == ":":
+                yield letter, rest
+                break
             if not rest and not arguments:
                 raise BadOption(f"option requires an argument -- {letter}")
             yield letter, rest or arguments.pop(0)
