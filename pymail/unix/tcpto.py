@@ -6,13 +6,12 @@ A missing file, or one that may not be written, switches the feature off without
 import os
 
 from pymail.formats import tcpto
-from pymail.queue import layout
 from pymail.unix.home import Home
 from pysvc.unix import lock
 
 
 def path(home: Home) -> str:
-    return home.file("queue", layout.TCPTO)
+    return home.file("queue", "lock", "tcpto")
 
 
 def clear(home: Home) -> None:

@@ -1,0 +1,56 @@
+"""A client or server at the other end of two descriptors, with a limit on every wait
+
+Output gathers until somebody waits for input, so that pipelined commands are answered together and a
+client that waits for a reply always gets it.
+"""
+
+import os
+import select
+
+GATHERED = 4096  # bytes of output that are held back; one write of as many never waits after a poll
+BLOCK = 65536    # bytes read at a time, at most
+
+
+class Connection:
+    """reading, writing: descriptors, blocking or not. timeout: seconds for each wait."""
+
+    __slots__ = ("_output", "_readable", "_reading", "_size", "_timeout", "_writable", "_writing")
+
+    def __init__(self, reading: int, writing: int, timeout: int) -> None:
+        self._reading, self._writing = reading, writing
+        self._timeout = min(timeout * 1000, 0x7FFFFFFF)  # milliseconds, as poll takes them
+        self._readable, self._writable = select.poll(), select.poll()
+        self._readable.register(reading, select.POLLIN)
+        self._writable.register(writing, select.POLLOUT)
+        self._output: list[bytes] = []
+        self._size = 0
+
+    def read(self, size: int = BLOCK) -> bytes:
+        """Send what has gathered, then wait for input; b"" at its end. Raises OSError, TimeoutError."""
+        self.flush()
+        while True:
+            if not self._readable.poll(self._timeout):
+                raise TimeoutError
+            try:
+                return os.read(self._reading, size)
+            except BlockingIOError:
+                continue  # somebody else was faster, or the readiness was not true
+
+    def send(self, data: bytes) -> None:
+        """Add to the output. Raises OSError, TimeoutError."""
+        self._output.append(data)
+        self._size += len(data)
+        if self._size >= GATHERED:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has gathered. Raises OSError, TimeoutError."""
+        view = memoryview(b"".join(self._output))
+        self._output, self._size = [], 0
+        while view:
+            if not self._writable.poll(self._timeout):
+                raise TimeoutError
+            try:
+                view = view[os.write(self._writing, view[:GATHERED]) :]
+            except BlockingIOError:
+                continue
