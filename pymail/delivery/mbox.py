@@ -1,0 +1,84 @@
+"""Append one message to an mbox file
+
+The file is locked by flock, and cut back to its old size where the message did not get in whole. A lock
+that cannot be had because of an error does not stop the delivery; without it nothing is cut off, because
+somebody else may have written. Source: mbox manual of qmail; qmail-local.c.
+"""
+
+import os
+
+from pymail.delivery.deadline import within
+from pymail.delivery.message import Message, Unreadable
+from pymail.formats.mbox import quoted
+from pysvc.unix import lock
+from pysvc.unix.files import sync_directory, write_all
+from pysvc.unix.strerr import TEMPORARY, Fatal, reason
+
+LONGEST_WAIT = 30  # seconds for the lock
+
+
+def deliver(path: bytes, head: bytes, message: Message) -> None:
+    """Append head, the message and a blank line. head: the `From ` line and what follows it.
+
+    Fatal if that is not possible now.
+    """
+    name = os.fsdecode(path)
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise _trouble(f"Unable to open {name}: {reason(error)}. (#4.2.1)") from None
+    try:
+        _append(path, fd, head, message)
+    except Unreadable as error:
+        raise _trouble(f"Unable to read message: {error}. (#4.3.0)") from None
+    except OSError as error:
+        raise _trouble(f"Unable to write {name}: {reason(error)}. (#4.3.0)") from None
+    finally:
+        os.close(fd)
+
+
+def _trouble(text: str) -> Fatal:
+    return Fatal(text, TEMPORARY, kind="")
+
+
+def _append(path: bytes, fd: int, head: bytes, message: Message) -> None:
+    locked = _lock(fd)
+    size = os.lseek(fd, 0, os.SEEK_END)
+    try:
+        write_all(fd, head)
+        for block in quoted(message.blocks()):
+            write_all(fd, block)
+        write_all(fd, b"\n")
+        os.fsync(fd)
+        if not size:
+            _sync_name(path)
+    except BaseException:
+        if locked:
+            _cut_back(fd, size)
+        raise
+
+
+def _sync_name(path: bytes) -> None:
+    """Make the name of a file that may be new durable; in a spool that its user may not read the
+    fsync of the new file itself has to do."""
+    try:
+        sync_directory(os.path.dirname(path) or b".")
+    except PermissionError:
+        pass
+
+
+def _lock(fd: int) -> bool:
+    """Take the lock; whether that worked. Fatal if somebody has it for too long."""
+    try:
+        with within(LONGEST_WAIT, _trouble("File has been locked for 30 seconds straight. (#4.3.0)")):
+            lock.lock(fd)
+    except OSError:
+        return False
+    return True
+
+
+def _cut_back(fd: int, size: int) -> None:
+    try:
+        os.ftruncate(fd, size)
+    except OSError:
+        pass  # the error that brought us here is the one to tell
