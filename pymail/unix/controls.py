@@ -5,10 +5,11 @@ runs with a configuration that it could not read.
 """
 
 import errno
+import os
 
 from pymail.formats import control
 from pymail.unix.home import Home
-from pysvc.unix.files import read_file
+from pysvc.unix.files import read_file, replace
 
 
 class Controls:
@@ -27,6 +28,12 @@ class Controls:
             if error.errno == errno.ENOENT:
                 return None
             raise
+
+    def write(self, name: str, content: bytes) -> None:
+        """Give a control file new content, durably, readable by every program."""
+        path = self._home.file("control", name)
+        replace(path, content)
+        os.chmod(path, 0o644)
 
     def line(self, name: str, default: bytes | None = None) -> bytes | None:
         """The first line of a file, or the default."""
