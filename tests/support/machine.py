@@ -1,0 +1,109 @@
+"""A machine of one's own for tests that install, make accounts and listen on port 25
+
+Mount, network and process namespaces with a copy-on-write view of this machine's file system: what
+happens in there is gone when the test ends, and so are all processes. Needs root.
+"""
+
+import contextlib
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.support.world import ROOT, eventually
+
+_SETUP = """
+set -e
+mount -t tmpfs tmpfs "$1"
+mkdir "$1/upper" "$1/work" "$1/root"
+mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
+mount --rbind /dev "$1/root/dev"
+mount --rbind /sys "$1/root/sys"
+mount -t proc proc "$1/root/proc"
+mount -t tmpfs tmpfs "$1/root/tmp"
+chmod 1777 "$1/root/tmp"
+mkdir -p "$1/root/opt"
+mount -t tmpfs -o mode=755 tmpfs "$1/root/opt"
+ip link set lo up
+rm -rf "$1/root/service" "$1/root/var/qmail" "$1/root/var/log/qmail" "$1/root/etc/tcp.smtp"*
+touch "$1/root/tmp/ready"
+exec chroot "$1/root" /bin/bash -c 'while :; do sleep 1000 & wait $!; done'
+"""
+
+
+class Machine:
+    """Runs commands in the namespaces; `root` is its file system as seen from outside."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self.root = Path(f"/proc/{pid}/root")
+
+    def command(self, *words: "str | Path") -> list[str]:
+        """The words that run a command in the machine."""
+        target = f"--target={self.pid}"
+        enter = ["nsenter", target, "--mount", "--net", "--pid", "--uts", "--root", "--wd"]
+        return [*enter, *map(str, words)]
+
+    def run(
+        self, *words: "str | Path", stdin: bytes = b"", check: bool = True, timeout: float = 90
+    ) -> "subprocess.CompletedProcess[bytes]":
+        """Run a command to its end; with check, a failure fails the test and shows what it said."""
+        done = subprocess.run(self.command(*words), input=stdin, capture_output=True, timeout=timeout)
+        if check and done.returncode:
+            raise AssertionError(f"{words}: exit {done.returncode}\n{done.stdout!r}\n{done.stderr.decode()}")
+        return done
+
+    def sh(self, script: str, check: bool = True, timeout: float = 90) -> str:
+        """Run a shell script and return what it prints."""
+        done = self.run("/bin/bash", "-c", script, check=check, timeout=timeout)
+        return done.stdout.decode(errors="replace")
+
+    def start(self, *words: "str | Path") -> "subprocess.Popen[bytes]":
+        """Start a command that goes on; it ends with the machine at the latest."""
+        null = subprocess.DEVNULL
+        return subprocess.Popen(self.command(*words), stdin=null, stdout=null, stderr=null)
+
+    def path(self, inside: str) -> Path:
+        """A path of the machine as seen from outside; absolute links on the way lead outside."""
+        return self.root / inside.lstrip("/")
+
+    def install_code(self) -> None:
+        """Install the project as README says: a virtual environment in /opt/pymail."""
+        self.sh(
+            "mkdir -p /opt/pymail && cp -r "
+            f"{ROOT}/pysvc {ROOT}/pymail {ROOT}/service {ROOT}/examples /opt/pymail/ && "
+            f"cp -r {ROOT}/.venv /opt/pymail/.venv && "
+            "rm -f /opt/pymail/.venv/lib/python3*/site-packages/_*pysvc* "
+            "/opt/pymail/.venv/lib/python3*/site-packages/__editable__* && "
+            "ls -d /opt/pymail/.venv/lib/python3*/site-packages | while read d; do "
+            "echo /opt/pymail > $d/pymail.pth; done"
+        )
+
+    def tool(self, name: str, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[bytes]":
+        """Run the `pysvc` or `pymail` command of the installed code."""
+        code = f"import sys; sys.argv[0] = {name!r}; from {name}.programs.{name} import console; console()"
+        return self.run("/opt/pymail/.venv/bin/python", "-c", code, *arguments, check=check)
+
+
+@contextlib.contextmanager
+def machine() -> Iterator[Machine]:
+    """A fresh machine; everything in it ends with the block."""
+    base = tempfile.mkdtemp(prefix="pysvc-machine-")
+    spaces = ["--mount", "--net", "--pid", "--uts", "--fork", "--kill-child"]
+    words = ["unshare", *spaces, "sh", "-c", _SETUP, "sh", base]
+    process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+    try:
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+
+        def inner() -> int:
+            if process.poll() is not None:
+                raise AssertionError("the namespaces could not be made")
+            pids = children.read_text().split()
+            ready = pids and Path(f"/proc/{pids[0]}/root/tmp/ready").exists()
+            return int(pids[0]) if ready and b"wait $!" in Path(f"/proc/{pids[0]}/cmdline").read_bytes() else 0
+
+        yield Machine(int(str(eventually(inner, what="namespaces"))))
+    finally:
+        process.kill()
+        process.wait(20)
+        Path(base).rmdir()
