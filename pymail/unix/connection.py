@@ -7,14 +7,14 @@ client that waits for a reply always gets it.
 import os
 import select
 
-GATHERED = 4096  # bytes of output that are held back; one write of as many never waits after a poll
+GATHERED = 4096  # bytes of output that are held back; so many can be written after a poll without waiting
 BLOCK = 65536    # bytes read at a time, at most
 
 
 class Connection:
     """reading, writing: descriptors, blocking or not. timeout: seconds for each wait."""
 
-    __slots__ = ("_output", "_readable", "_reading", "_size", "_timeout", "_writable", "_writing")
+    __slots__ = ("_burst", "_output", "_readable", "_reading", "_size", "_timeout", "_writable", "_writing")
 
     def __init__(self, reading: int, writing: int, timeout: int) -> None:
         self._reading, self._writing = reading, writing
@@ -22,6 +22,7 @@ class Connection:
         self._readable, self._writable = select.poll(), select.poll()
         self._readable.register(reading, select.POLLIN)
         self._writable.register(writing, select.POLLOUT)
+        self._burst = GATHERED if os.get_blocking(writing) else BLOCK
         self._output: list[bytes] = []
         self._size = 0
 
@@ -51,6 +52,6 @@ class Connection:
             if not self._writable.poll(self._timeout):
                 raise TimeoutError
             try:
-                view = view[os.write(self._writing, view[:GATHERED]) :]
+                view = view[os.write(self._writing, view[: self._burst]) :]
             except BlockingIOError:
                 continue
