@@ -1,0 +1,187 @@
+"""A connection that tcpserver has accepted, in its own process: who is it, may it, then run the program"""
+
+import _socket
+import os
+
+from pysvc.formats import dns as packets
+from pysvc.formats import ip, tcprules, ucspi
+from pysvc.unix import chain, files, rules, signals, tcp
+from pysvc.unix.strerr import PERMANENT, TEMPORARY, Fatal, reason, unable_to
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+SILENT, ERRORS, STATUS = range(3)
+
+
+class Settings:
+    """What tcpserver's options ask for."""
+
+    verbosity = ERRORS
+    print_port = rules_optional = keep_ip_options = paranoid = ipv4_only = six = False
+    delay = remote_name = remote_info = True
+    limit, backlog, timeout = 40, 20, 26
+    rules: str | None = None
+    banner = b""
+    uid = gid = "0"
+    local_name: bytes | None = None
+    interface = ""
+
+    def log(self, line: bytes) -> None:
+        """Tell of a step, in one write, if that is wanted."""
+        if self.verbosity == STATUS:
+            try:
+                os.write(2, b"tcpserver: " + line + b"\n")
+            except OSError:
+                pass  # nobody reads the log
+
+    def load_lookups(self) -> None:
+        """Import the code for look-ups that each connection will take, before the first fork."""
+        if self.remote_name or self.local_name is None:
+            from pysvc.unix import dns  # noqa: F401
+        if self.remote_info:
+            from pysvc.unix import ident  # noqa: F401
+
+
+class heard:
+    """`with heard(settings):` takes the words off a Fatal if nothing shall be said; the code stays."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._silent = settings.verbosity == SILENT
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if self._silent and isinstance(error, Fatal):
+            raise Fatal("", error.code) from error
+
+
+class dropping(unable_to):
+    """`unable_to` for one connection: its process ends with a warning, the server goes on."""
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if isinstance(error, OSError):
+            text = f"dropping connection, unable to {self.doing}: {reason(error)}"
+            raise Fatal(text, TEMPORARY, "warning") from error
+
+
+def serve(
+    settings: Settings, fd: int, address: "tuple[Any, ...]", local_port: int, program: list[str]
+) -> int:
+    """Do for an accepted connection what the settings say, then become the program.
+
+    address: as accept returned it. Returns the exit code where a rule denies; Fatal if the connection is
+    dropped.
+    """
+    with heard(settings):
+        connection = ucspi.Connection(local_port, tcp.packed(address), address[1], settings.six)
+        settings.log(b"pid %d from %s" % (os.getpid(), connection.text(connection.remote_ip)))
+        connection.local_ip = _prepare(settings, fd, len(connection.remote_ip))
+        connection.interface = tcp.interface_name(address)
+        _look_up(settings, connection)
+        environment = dict(os.environb)
+        ucspi.apply(environment, connection.variables())
+        allowed = _obey_rules(settings, connection, environment)
+        verdict = b"ok" if allowed else b"deny"
+        settings.log(b"%s %d %s" % (verdict, os.getpid(), connection.log_fields()))
+        return _run(fd, program, environment) if allowed else PERMANENT
+
+
+def _run(fd: int, program: list[str], environment: dict[bytes, bytes]) -> "NoReturn":
+    with dropping("set up descriptors"):
+        _move(fd)
+    signals.default(signals.SIGPIPE)
+    with dropping(f"run {program[0]}"):
+        chain.run(program, environment)
+
+
+def _prepare(settings: Settings, fd: int, address_size: int) -> bytes:
+    """Set the socket's options and send the banner; the packed local address."""
+    family = _socket.AF_INET if address_size == 4 else _socket.AF_INET6
+    connection = _socket.socket(family, _socket.SOCK_STREAM, 0, fd)
+    try:
+        if not settings.keep_ip_options:
+            tcp.clear_ip_options(connection)
+        if not settings.delay:
+            tcp.no_delay(connection)
+        if settings.banner:
+            with dropping("print banner"):
+                files.write_all(fd, settings.banner)
+        with dropping("get local address"):
+            return tcp.packed(connection.getsockname())
+    finally:
+        connection.detach()
+
+
+def _look_up(settings: Settings, connection: ucspi.Connection) -> None:
+    """Find out the names of both ends and who is at the other; what cannot be learnt stays unknown."""
+    connection.local_host = settings.local_name
+    if connection.local_host is None:
+        connection.local_host = _name(connection.local_ip)
+    if settings.remote_name:
+        connection.remote_host = _name(connection.remote_ip)
+        if settings.paranoid and not _points_back(connection.remote_host, connection.remote_ip):
+            connection.remote_host = None
+    if settings.remote_info:
+        from pysvc.unix import ident
+
+        ends = (ip.plain(connection.local_ip), connection.local_port,
+                ip.plain(connection.remote_ip), connection.remote_port)  # fmt: skip
+        try:
+            connection.remote_info = ident.ask(*ends, settings.timeout)
+        except OSError:
+            pass
+
+
+def _name(packed: bytes) -> bytes | None:
+    from pysvc.unix import dns
+
+    try:
+        return dns.Resolver().name(packed)
+    except OSError:
+        return None
+
+
+def _points_back(name: bytes | None, packed: bytes) -> bool:
+    """Whether a name has the address that it was found for."""
+    from pysvc.unix import dns
+
+    packed = ip.plain(packed)
+    try:
+        kind = packets.A if len(packed) == 4 else packets.AAAA
+        return name is not None and packed in dns.Resolver().addresses(name, kind)
+    except OSError:
+        return False
+
+
+def _obey_rules(settings: Settings, connection: ucspi.Connection, environment: dict[bytes, bytes]) -> bool:
+    """Set what the rule for the connection sets; whether it is allowed."""
+    if settings.rules is None:
+        return True
+    text = ip.text(ip.plain(connection.remote_ip))
+    with dropping(f"read {settings.rules}"):
+        try:
+            rule = rules.decide(settings.rules, text, connection.remote_host, connection.remote_info)
+        except FileNotFoundError:
+            if settings.rules_optional:
+                return True
+            raise
+    allowed = True
+    for item in tcprules.items(rule[1] if rule else b""):
+        if item is None:
+            allowed = False
+        elif item[0]:  # no environment holds a variable without a name
+            environment[item[0]] = item[1]
+    return allowed
+
+
+def _move(fd: int) -> None:
+    """Make the connection descriptors 0 and 1, for the program to inherit. Raises OSError."""
+    if fd:
+        os.dup2(fd, 0)
+    else:
+        os.set_inheritable(0, True)
+    os.dup2(0, 1)
+    if fd > 1:
+        os.close(fd)
