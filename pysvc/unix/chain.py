@@ -50,11 +50,13 @@ def run(
     argv: list[str],
     env: dict[bytes, bytes] | None = None,
     prepare: "Callable[[bool], None] | None" = None,
+    name: str | None = None,
 ) -> "NoReturn":
     """Become the program argv[0]; never returns.
 
     env: the program's whole environment (default: this process's). prepare(in_process): called last
-    thing before the program runs, False where it will be executed for real.
+    thing before the program runs, False where it will be executed for real. name: what an executed
+    program finds as its argv[0], instead of the word that was searched for; a script never finds it.
     Raises OSError: why nothing could be run.
     """
     if not argv[0]:
@@ -67,7 +69,7 @@ def run(
         if launcher is not None:
             raise Next(launcher, [path, *argv[1:]], env, prepare)
         try:
-            _execute(path, argv, env, prepare)
+            _execute(path, argv if name is None else [name, *argv[1:]], env, prepare)
         except OSError as error:
             if error.errno in REMEMBERED:
                 refused = error.errno
