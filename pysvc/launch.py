@@ -58,6 +58,7 @@ def preload(name: str) -> None:
 
 def freeze() -> None:
     """Before the first fork: keep the collector's hands off what exists, so that pages stay shared."""
+    title.load()
     gc.collect()
     gc.freeze()
 

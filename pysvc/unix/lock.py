@@ -4,9 +4,13 @@ import fcntl
 import os
 
 
-def open_lock(path: str | bytes, mode: int = 0o600) -> int:
-    """Open (and create) a lock file: appended to in name only, never truncated. Raises OSError."""
-    return os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, mode)
+def open_lock(path: str | bytes, mode: int = 0o600, follow: bool = True) -> int:
+    """Open (and create) a lock file: appended to in name only, never truncated. Raises OSError.
+
+    follow: whether the name itself may be a link.
+    """
+    flags = os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    return os.open(path, flags if follow else flags | os.O_NOFOLLOW, mode)
 
 
 def lock(fd: int) -> None:

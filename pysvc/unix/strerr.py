@@ -66,8 +66,8 @@ def words(number: int | None) -> str:
 
 
 def reason(error: OSError) -> str:
-    """The classic words for why a system call failed."""
-    return words(error.errno) if error.errno is not None else "unknown error"
+    """The classic words for why a system call failed, or those of an error that is not the kernel's."""
+    return words(error.errno) if error.errno is not None else str(error) or "unknown error"
 
 
 def temporary(error: OSError) -> bool:
@@ -78,8 +78,9 @@ def temporary(error: OSError) -> bool:
 class Fatal(Exception):
     """A program ends: `line` goes to descriptor 2 after the program's name, `code` is its exit code.
 
-    `Fatal("unable to x")` prints `prog: fatal: unable to x`; with kind="usage" `prog: usage: …`; with
-    kind="" the text stands alone, without the name; with an empty text nothing is printed.
+    `Fatal("unable to x")` prints `prog: fatal: unable to x`; with kind="usage" `prog: usage: …`, with
+    kind="warning" likewise (a child ends, its parent goes on); with kind="" the text stands alone,
+    without the name; with an empty text nothing is printed.
     """
 
     def __init__(self, text: str, code: int = TEMPORARY, kind: str = "fatal") -> None:
@@ -93,14 +94,14 @@ class Fatal(Exception):
 class unable_to:
     """`with unable_to("read control/me"):` turns an OSError into that Fatal."""
 
-    def __init__(self, doing: str, code: int = TEMPORARY) -> None:
-        self.doing, self.code = doing, code
+    def __init__(self, doing: str, code: int = TEMPORARY, kind: str = "fatal") -> None:
+        self.doing, self.code, self.kind = doing, code, kind
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if isinstance(error, OSError):
-            raise Fatal(f"unable to {self.doing}: {reason(error)}", self.code) from error
+            raise Fatal(f"unable to {self.doing}: {reason(error)}", self.code, self.kind) from error
 
 
 def synopsis(manual: str | None) -> str:
