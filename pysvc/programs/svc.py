@@ -1,0 +1,63 @@
+"""svc - control supervised services
+
+Synopsis:    svc [-udopchaitkx] dir ...
+
+Sends the letters, in this order and each once, to the supervise of every directory.
+
+Options:     u up: start it if it is down, restart it when it ends
+             d down: TERM, then CONT; do not restart it
+             o once: start it if it is down; do not restart it
+             x exit: supervise ends when the service is down
+             p pause: STOP       c continue: CONT
+             h HUP   a ALRM   i INT   t TERM   k KILL
+Files:       dir/supervise/control   the fifo that supervise reads; a link is not followed, and what is
+                                     no fifo is not written
+Exit codes:  0 the letters were sent, or a warning says where not; 100 wrong usage; 111 no way back to
+             the first directory
+"""
+
+import errno
+import os
+
+from pysvc.unix import fifo, files, signals
+from pysvc.unix.options import BadOption, complaint, options
+from pysvc.unix.strerr import unable_to, warn
+
+LETTERS = "udopchaitkx"
+USAGE = ("svc options: u up, d down, o once, x exit, p pause, c continue, "
+         "h hup, a alarm, i interrupt, t term, k kill")  # fmt: skip
+
+
+def main(argv: list[str]) -> int:
+    signals.ignore(signals.SIGPIPE)
+    directories = argv[1:]
+    try:
+        # A dict keeps the first place of a repeated letter.
+        letters = "".join(dict.fromkeys(letter for letter, _ in options(directories, LETTERS)))
+    except BadOption as bad:
+        raise complaint(argv[0], bad, USAGE) from bad
+    with unable_to("open current directory"):
+        here = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
+    for directory in directories:
+        control(directory, letters.encode())
+        with unable_to("set directory"):
+            os.fchdir(here)
+    return 0
+
+
+def control(directory: str, letters: bytes) -> None:
+    """Send the letters to one supervise; what goes wrong is a warning."""
+    warning = f"unable to chdir to {directory}"
+    try:
+        os.chdir(directory)
+        warning = f"unable to control {directory}"
+        fd = fifo.open_end("supervise/control", os.O_WRONLY)
+        os.set_blocking(fd, True)
+        warning = f"error writing commands to {directory}"
+        files.write_all(fd, letters)
+        os.close(fd)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            warn("svc", f"{warning}: supervise not running")
+        else:
+            warn("svc", warning, error)

@@ -1,0 +1,155 @@
+"""svscan - keep a supervise running for each service directory
+
+Synopsis:    svscan [directory]
+
+Looks every five seconds for subdirectories of the directory (default: the current one) whose names do
+not begin with a dot, and starts `supervise NAME` for each. If NAME/log exists when NAME is first seen,
+`supervise log` is started in NAME too, and NAME's standard output goes to it through a pipe that stays
+open whichever of them dies. A supervise that has died is started again at the next look.
+
+Exit codes:  111 the directory cannot be entered; otherwise svscan never exits
+
+supervise is found along PATH. If it is one of this installation it runs in a forked child, as all
+programs do that supervise then starts: they share the memory of what svscan has loaded.
+"""
+
+import os
+import stat
+import time
+
+from pysvc import launch
+from pysvc.engines.scanner import Scanner, Service
+from pysvc.unix import chain
+from pysvc.unix.strerr import TEMPORARY, unable_to, warn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PAUSE = 5          # seconds between two looks
+LONGEST_NAME = 255 # bytes of a name whose log is considered
+PRELOADED = ("supervise", "multilog", "setuidgid", "softlimit", "tcpserver")  # what most trees run
+
+
+def main(argv: list[str]) -> int:
+    if len(argv) > 1:
+        with unable_to(f"chdir to {argv[1]}"):
+            os.chdir(argv[1])
+    for name in PRELOADED:
+        launch.preload(name)
+    launch.freeze()
+    scanner = Scanner()
+    while True:
+        reap(scanner)
+        look(scanner)
+        time.sleep(PAUSE)  # on the monotonic clock; the death of a child does not cut it short
+
+
+def reap(scanner: Scanner) -> None:
+    """Bury all dead children, whosever they were."""
+    try:
+        while pid := os.waitpid(-1, os.WNOHANG)[0]:
+            scanner.died(pid)
+    except ChildProcessError:
+        pass
+
+
+def look(scanner: Scanner) -> None:
+    """One pass over the directory."""
+    scanner.begin()
+    try:
+        names = os.listdir(".")
+    except OSError as error:
+        warn("svscan", "unable to read directory", error)
+        return
+    for name in names:
+        if not name.startswith("."):
+            visit(scanner, name)
+    for service in scanner.forget():
+        for fd in service.pipe or ():
+            os.close(fd)
+
+
+def visit(scanner: Scanner, name: str) -> None:
+    """One entry of the directory: have its supervise processes running if it is a service."""
+    try:
+        found = os.stat(name)
+    except OSError as error:
+        warn("svscan", f"unable to stat {name}", error)
+        return
+    if not stat.S_ISDIR(found.st_mode):
+        return
+    identity = (found.st_dev, found.st_ino)
+    service = scanner.seen(identity) or accept(scanner, identity, name)
+    if service is None:
+        return
+    pipe = service.pipe
+    if not service.pid:
+        service.pid = start(name, lambda: supervise(name, pipe))
+    if pipe is not None and not service.log_pid:
+        service.log_pid = start(f"{name}/log", lambda: supervise_log(name, pipe))
+
+
+def accept(scanner: Scanner, identity: tuple[int, int], name: str) -> Service | None:
+    """A service seen for the first time; None if it must wait for another look."""
+    if scanner.full:
+        warn("svscan", f"unable to start {name}: running too many services")
+        return None
+    try:
+        logged = has_log(name)
+    except OSError as error:
+        warn("svscan", f"unable to stat {name}/log", error)
+        return None
+    try:
+        return scanner.add(identity, os.pipe2(os.O_CLOEXEC) if logged else None)
+    except OSError as error:
+        warn("svscan", f"unable to create pipe for {name}", error)
+        return None
+
+
+def has_log(name: str) -> bool:
+    """Whether NAME/log exists, as whatever kind of file. Raises OSError."""
+    if len(os.fsencode(name)) > LONGEST_NAME:
+        return False
+    try:
+        os.stat(f"{name}/log")
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def start(what: str, child: "Callable[[], int]") -> int:
+    """Fork one supervise; its pid, or 0 for another try at the next look."""
+    try:
+        return launch.fork("svscan", child)
+    except OSError as error:
+        warn("svscan", f"unable to fork for {what}", error)
+        return 0
+
+
+def supervise(name: str, pipe: tuple[int, int] | None) -> int:
+    """In the child: become the supervise of a service."""
+    if pipe is not None:
+        with _warning(f"set up descriptors for {name}"):
+            _move(pipe[1], 1)
+    with _warning(f"start supervise {name}"):
+        chain.run(["supervise", name])
+
+
+def supervise_log(name: str, pipe: tuple[int, int]) -> int:
+    """In the child: become the supervise of a service's log."""
+    with _warning(f"set up descriptors for {name}/log"):
+        _move(pipe[0], 0)
+    with _warning(f"switch to {name}"):
+        os.chdir(name)
+    with _warning(f"start supervise {name}/log"):
+        chain.run(["supervise", "log"])
+
+
+def _warning(doing: str) -> unable_to:
+    return unable_to(doing, TEMPORARY, "warning")  # the child ends, svscan goes on
+
+
+def _move(fd: int, to: int) -> None:
+    os.dup2(fd, to)
+    os.set_inheritable(to, True)  # a pipe made while `to` was closed may have got that very number
