@@ -9,8 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    Token = tuple[int, bytes]
-
+Token = tuple[int, bytes]
 DOT, COMMA, AT, LEFT, RIGHT, COLON, SEMI = b".,@<>:;"
 ATOM, QUOTE, LITERAL, COMMENT = range(256, 260)
 WORDS = frozenset((ATOM, QUOTE, LITERAL, COMMENT))
@@ -36,7 +35,7 @@ class Unparsable(Exception):
         self.text = text
 
 
-def parse(text: bytes) -> "list[Token]":
+def parse(text: bytes) -> list[Token]:
     """The tokens of a field or of an address. Raises Unparsable."""
     tokens: list[Token] = []
     ends, marks = text.translate(_ATOM_ENDS), text.translate(_MARKS)
