@@ -30,7 +30,7 @@ def main(argv: list[str]) -> int:
     try:
         if os.geteuid() in (0, home.uid("qmailq")):
             uid = os.getuid()
-            home.become("qmailq")
+            enqueue.become_owner(home)
             return enqueue.enqueue(home, uid, os.getpid())
         return _hand_over(home)
     except MemoryError:

@@ -31,7 +31,7 @@ PAUSE = 0.05      # seconds between two attempts
 def main(argv: list[str]) -> int:
     home = Home.of(argv[0])
     kind = _kind(argv[1:])
-    home.become("qmailq")
+    enqueue.become_owner(home)
     _standard_descriptors()
     with unable_to(f"chdir to {home.path}"):
         os.chdir(home.path)

@@ -12,7 +12,7 @@ from pymail.formats import envelope, received
 from pymail.queue import layout
 from pymail.unix import trigger
 from pymail.unix.home import Home
-from pysvc.unix import signals
+from pysvc.unix import ids, signals
 from pysvc.unix.files import BLOCK, sync_directory, write_all
 
 TYPE_CHECKING = False
@@ -241,6 +241,15 @@ def enqueue(
         return _steps(message, after)
     except Late:
         return TIMEOUT
+
+
+def become_owner(home: Home) -> None:
+    """Root takes the ids of the queue's owner, in a private instance too; anybody else stays who they are.
+
+    Fatal if that is not allowed.
+    """
+    if os.geteuid() == 0:
+        ids.become(home.uid("qmailq"), home.gid("qmail"))
 
 
 def prepare() -> None:

@@ -151,7 +151,7 @@ class Submission:
         def body() -> int:
             _place({0: message, 1: envelope})
             os.closerange(3, enqueue.DESCRIPTORS)  # the other ends of these pipes, and of other submissions
-            home.become("qmailq")
+            enqueue.become_owner(home)
             return enqueue.enqueue(home, uid, os.getpid())
 
         self._child(body)

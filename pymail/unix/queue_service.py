@@ -58,27 +58,35 @@ def ask(home: Home, request: bytes, message: int, envelope: int) -> tuple[_socke
     while True:
         try:
             connection = _connect(home)
+        except OSError:
+            connection = None  # nobody there
+        if connection is not None:
             pid = _request(connection, request, message, envelope)
             if pid is not None:
                 connection.settimeout(None)
                 return connection, pid
             connection.close()
-        except OSError:
-            pass  # nobody there, or no longer
         if time.monotonic() > deadline:
             raise Refused
         time.sleep(PAUSE)
 
 
 def _request(connection: _socket.socket, request: bytes, *descriptors: int) -> int | None:
-    rights = struct.pack(f"{len(descriptors)}i", *descriptors)
-    connection.sendmsg([request], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)], _socket.MSG_NOSIGNAL)
-    return handoff.parse(b"ready", _line(connection))
+    """The pid of the process that has begun; None if none has."""
+    rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(descriptors)}i", *descriptors))]
+    try:
+        connection.sendmsg([request], rights, _socket.MSG_NOSIGNAL)
+        return handoff.parse(b"ready", _line(connection))
+    except OSError:
+        return None  # the service ended, or had no room
 
 
 def outcome(connection: _socket.socket) -> int | None:
-    """Wait for the exit code; None if the process ended without a word. Raises OSError."""
-    return handoff.parse(b"exit", _line(connection))
+    """Wait for the exit code and close; None if the process ended without a word. Raises OSError."""
+    try:
+        return handoff.parse(b"exit", _line(connection))
+    finally:
+        connection.close()
 
 
 def _line(connection: _socket.socket) -> bytes:

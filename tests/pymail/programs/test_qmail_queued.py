@@ -1,0 +1,395 @@
+"""The queue service as a process, its clients, and what hostile ones can do"""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pymail.programs import qmail_queued
+from pymail.protocols import handoff
+from pymail.queue import service as serving
+from pymail.unix import queue_service
+from pymail.unix.home import Home
+from tests.support.homes import GROUP_IDS, USER_IDS, Rooted, only_message, private_home, queued, rooted_home
+from tests.support.world import Place, Running, eventually
+
+ENVELOPE = b"Fa@b\0Tjoe@host\0\0"
+
+
+@pytest.fixture
+def home(place: Place) -> Home:
+    return private_home(place)
+
+
+def serve(place: Place, home: Home) -> Running:
+    """A supervised service, once it answers."""
+    running = place.start(home.file("bin", "qmail-queued"))
+    eventually(lambda: held_by(home) == b"supervised %d" % running.pid, what="the service")
+    return running
+
+
+def held_by(home: Home) -> bytes:
+    try:
+        return Path(home.file("queue/lock/queued")).read_bytes().strip()
+    except FileNotFoundError:
+        return b""
+
+
+@pytest.fixture
+def service(place: Place, home: Home) -> Running:
+    return serve(place, home)
+
+
+class Client:
+    """One request to the service of a home."""
+
+    def __init__(self, home: Home, request: bytes = handoff.SUBMISSION) -> None:
+        message, self.message = os.pipe()
+        envelope, self.envelope = os.pipe()
+        self.connection, self.pid = queue_service.ask(home, request, message, envelope)
+        os.close(message)
+        os.close(envelope)
+
+    def finish(self, message: bytes = b"hello\n", envelope: bytes = ENVELOPE) -> int | None:
+        os.write(self.message, message)
+        os.close(self.message)
+        os.write(self.envelope, envelope)
+        os.close(self.envelope)
+        return queue_service.outcome(self.connection)
+
+    def leave(self) -> None:
+        for fd in (self.message, self.envelope):
+            os.close(fd)
+        self.connection.close()
+
+
+def test_submission(home: Home, service: Running) -> None:
+    client = Client(home)
+    assert client.finish() == 0
+    _, files = only_message(home.file("queue"))
+    assert files["mess"].startswith(b"Received: (qmail %d invoked by uid %d); " % (client.pid, os.getuid()))
+    assert files["todo"] == b"u%d\0p%d\0" % (os.getuid(), client.pid) + ENVELOPE[:-1]
+
+
+def test_process(home: Home, service: Running) -> None:
+    """A qmail-queue process is named by its own pid: that is what its caller sees."""
+    client = Client(home, handoff.PROCESS)
+    assert client.finish() == 0
+    _, files = only_message(home.file("queue"))
+    assert files["mess"].startswith(b"Received: (qmail %d invoked by uid %d); " % (os.getpid(), os.getuid()))
+
+
+@pytest.mark.parametrize(
+    ("envelope", "code"), [(b"", 54), (b"X", 91), (b"F" + b"a" * 1003 + b"\0\0", 11), (ENVELOPE[:-1], 54)]
+)
+def test_codes(home: Home, service: Running, envelope: bytes, code: int) -> None:
+    assert Client(home).finish(envelope=envelope) == code
+
+
+def test_many_at_a_time(home: Home, service: Running) -> None:
+    clients = [Client(home) for _ in range(15)]
+    assert [client.finish() for client in reversed(clients)] == [0] * 15
+    assert len(queued(home.file("queue"))) == 15
+
+
+def test_client_that_dies_has_queued_nothing(home: Home, service: Running) -> None:
+    """Even one that had sent everything: it cannot have told anybody."""
+    client = Client(home)
+    os.write(client.message, b"hello\n")
+    eventually(lambda: queued(home.file("queue")), what="the message begun")
+    client.leave()
+    eventually(lambda: not queued(home.file("queue")), what="the cleanup")
+
+
+def test_client_that_dies_as_qmail_queue(home: Home, service: Running) -> None:
+    """Its own descriptors may live on in others, so the connection is what counts."""
+    client = Client(home, handoff.PROCESS)
+    os.write(client.message, b"hello\n")
+    client.connection.close()
+    os.write(client.envelope, ENVELOPE)
+    os.close(client.message)
+    os.close(client.envelope)
+    eventually(lambda: not queued(home.file("queue")) and not children(service), what="the cleanup")
+
+
+def children(service: Running) -> list[str]:
+    return Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text().split()
+
+
+def test_death_of_the_child_is_an_unknown_outcome(home: Home, service: Running) -> None:
+    client = Client(home)
+    os.kill(client.pid, signal.SIGKILL)
+    assert queue_service.outcome(client.connection) is None
+    client.leave()
+    assert Client(home).finish() == 0
+
+
+def connect(home: Home) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(20)
+    connection.connect(queue_service.socket_path(home))
+    return connection
+
+
+@pytest.mark.parametrize(
+    ("request_", "count"),
+    [(b"garbage\n", 2), (b"submission\n", 0), (b"submission\n", 1), (b"submission\n", 3), (b"process", 2),
+     (b"x" * 1000, 2), (b"submission\n", 200), (b"submission\nsubmission\n", 2)],
+)  # fmt: skip
+def test_garbage_is_dropped(home: Home, service: Running, request_: bytes, count: int) -> None:
+    with connect(home) as connection, open("/dev/null") as null:
+        socket.send_fds(connection, [request_], [null.fileno()] * count)
+        assert _ended(connection)
+    eventually(lambda: not children(service), what="no child")
+    opened = [os.readlink(link) for link in Path(f"/proc/{service.pid}/fd").iterdir()]
+    assert len([name for name in opened if name == "/dev/null"]) <= 3
+    assert Client(home).finish() == 0
+
+
+def _ended(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def test_who_only_connects_does_no_harm(home: Home, service: Running) -> None:
+    idle = [connect(home) for _ in range(10)]
+    assert Client(home).finish() == 0
+    for connection in idle:
+        connection.close()
+    assert Client(home).finish() == 0
+
+
+def test_stuck_reader_costs_one_child(home: Home, service: Running) -> None:
+    stuck = [Client(home) for _ in range(5)]
+    assert Client(home).finish() == 0
+    assert len(children(service)) >= 5
+    for client in stuck:
+        client.leave()
+    eventually(lambda: not children(service), what="no child")
+
+
+def test_too_many_of_one_user(place: Place, home: Home, service: Running) -> None:
+    """An ordinary user (the tests', if they run as root) has a bound; the owner of the home goes on."""
+    if os.getuid() == home.owner:
+        pytest.skip("the owner is not bound")
+    clients = [Client(home) for _ in range(20)]
+    with connect(home) as one_more:
+        assert _ended(one_more)
+    for client in clients:
+        client.leave()
+    eventually(lambda: not children(service), what="no child")
+    assert Client(home).finish() == 0
+
+
+def test_term_lets_children_finish(home: Home, service: Running) -> None:
+    client = Client(home)
+    service.signal(signal.SIGTERM)
+    assert service.wait() == 0
+    assert not queue_service.answers(home)
+    assert client.finish() == 0
+
+
+def test_restart_loses_nothing(place: Place, home: Home, service: Running) -> None:
+    """A client that asks while nobody serves goes on asking."""
+    service.signal(signal.SIGTERM)
+    assert service.wait() == 0
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        code: int | None = 70
+        try:
+            os.write(writer, b"!")
+            code = Client(home).finish()
+        finally:
+            os._exit(70 if code is None else code)
+    assert os.read(reader, 1) == b"!"
+    serve(place, home)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    os.close(reader)
+    os.close(writer)
+
+
+def test_kill_and_restart(place: Place, home: Home, service: Running) -> None:
+    """What a killed service leaves, a socket that nobody listens on, does not stop the next one."""
+    service.signal(signal.SIGKILL)
+    service.wait()
+    assert os.path.exists(queue_service.socket_path(home))
+    assert not queue_service.answers(home)
+    serve(place, home)
+    assert Client(home).finish() == 0
+
+
+def test_nobody_serves(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_service, "PATIENCE", 0.2)
+    with pytest.raises(queue_service.Refused):
+        queue_service.ask(home, handoff.SUBMISSION, 0, 1)
+
+
+def test_stand_in_makes_way(place: Place, home: Home) -> None:
+    assert place.run(home.file("bin", "qmail-queued"), "-b").returncode == 0
+    assert queue_service.answers(home)
+    stand_in = held_by_stand_in(home)
+    assert Client(home).finish() == 0
+    pending = Client(home)
+    supervised = serve(place, home)
+    eventually(lambda: not alive(stand_in), what="the stand-in's end")
+    assert pending.finish() == 0
+    assert Client(home).finish() == 0
+    assert supervised.process.poll() is None
+
+
+def held_by_stand_in(home: Home) -> int:
+    kind, _, pid = eventually(lambda: held_by(home), what="the lock").partition(b" ")  # type: ignore[attr-defined]
+    assert kind == b"stand-in"
+    return int(pid)
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def test_stand_in_is_detached(place: Place, home: Home) -> None:
+    """Its starter's pipes end although it lives."""
+    done = place.run(home.file("bin", "qmail-queued"), "-b", timeout=20)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    pid = held_by_stand_in(home)
+    assert os.getsid(pid) == pid
+    assert {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in range(3)} == {"/dev/null"}
+
+
+def test_stand_in_that_is_not_needed(place: Place, home: Home, service: Running) -> None:
+    for _ in range(2):
+        assert place.run(home.file("bin", "qmail-queued"), "-b").returncode == 0
+    assert held_by(home) == b"supervised %d" % service.pid
+
+
+def test_clients_see_no_hand_over(place: Place, home: Home) -> None:
+    """Submissions run all the time while stand-ins and services follow one another."""
+    place.run(home.file("bin", "qmail-queued"), "-b")
+    pids = []
+    for _ in range(2):
+        pid = os.fork()
+        if not pid:
+            code: int | None = 70
+            try:
+                codes = [Client(home).finish() for _ in range(30)]
+                code = 0 if codes == [0] * 30 else 1
+            finally:
+                os._exit(70 if code is None else code)
+        pids.append(pid)
+    for _ in range(3):
+        service = serve(place, home)
+        service.signal(signal.SIGTERM)
+        assert service.wait() == 0
+        place.run(home.file("bin", "qmail-queued"), "-b")
+    assert [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids] == [0, 0]
+    assert len(queued(home.file("queue"))) == 60
+
+
+@pytest.mark.parametrize("arguments", [["-x"], ["y"], ["-b", "z"]])
+def test_usage(place: Place, home: Home, arguments: list[str]) -> None:
+    done = place.run(home.file("bin", "qmail-queued"), *arguments)
+    assert (done.returncode, done.stderr) == (100, b"qmail-queued: usage: qmail-queued [ -b ]\n")
+
+
+def test_silent_client_is_dropped_in_time(home: Home) -> None:
+    """In a child of the test, with less patience than the ten seconds of the real one."""
+    pid = os.fork()
+    if not pid:
+        try:
+            if os.getuid() == 0:
+                os.setgid(home.gid("qmail"))
+                os.setuid(home.owner)
+            serving.REQUEST_TIME = 0.2
+            qmail_queued.main([home.file("bin", "qmail-queued")])
+        finally:
+            os._exit(70)
+    try:
+        eventually(lambda: queue_service.answers(home), what="the service")
+        with connect(home) as silent:
+            assert _ended(silent)
+        assert Client(home).finish() == 0
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+@pytest.fixture
+def rooted(place: Place) -> Iterator[Rooted]:
+    with rooted_home(place) as made:
+        yield made
+
+
+def rooted_service(rooted: Rooted) -> int:
+    """The service in there, started by root; its pid."""
+    process = rooted.start("/var/qmail/bin/qmail-queued")
+    lock = rooted.queue / "lock/queued"
+    eventually(lambda: lock.exists() and lock.read_bytes(), what="the service")
+    assert lock.read_bytes() == b"supervised %d\n" % process.pid
+    return process.pid
+
+
+SUBMIT = """
+from pymail.queue.submission import Submission
+from pymail.unix.home import Home
+submission = Submission(Home("/var/qmail"))
+submission.write(b"hello\\n")
+receipt = submission.finish(b"a@b", [b"joe@host"])
+print(receipt.text.decode(), receipt.qp)
+"""
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [("alias", b"by alias"), ("qmaild", b"from network"), ("qmails", b"for bounce"), ("joe", b"by uid %d" % USER_IDS["joe"]),
+     ("qmailq", b"by uid %d" % USER_IDS["qmailq"]), (None, b"by uid 0")],
+)  # fmt: skip
+def test_received_line_tells_who_asks(rooted: Rooted, user: str | None, words: bytes) -> None:
+    rooted_service(rooted)
+    text, qp = rooted.python(SUBMIT, user=user).decode().rsplit(" ", 1)
+    assert text == ""
+    _, files = only_message(rooted.queue)
+    assert files["mess"].startswith(b"Received: (qmail %d invoked %s); " % (int(qp), words))
+    assert files["mess"].endswith(b"\nhello\n")
+
+
+@pytest.mark.root
+def test_owners_in_a_home_of_root(rooted: Rooted) -> None:
+    pid = rooted_service(rooted)
+    status = Path(f"/proc/{pid}/status").read_text()
+    for name, number in (("Uid", USER_IDS["qmailq"]), ("Gid", GROUP_IDS["qmail"])):
+        assert f"{name}:" + f"\t{number}" * 4 + "\n" in status
+    assert f"Groups:\t{GROUP_IDS['qmail']} \n" in status
+    script = "printf 'hello\\n' | { printf 'Fa@b\\0Tc\\0\\0' | { exec 5<&0; exec 0<&3; exec 1<&5; \
+        exec /var/qmail/bin/qmail-queue; } ; } 3<&0"
+    done = rooted.run("sh", "-c", script, user="joe", stdin=b"hi\n")
+    assert done.returncode == 0, done.stderr
+    number, files = only_message(rooted.queue)
+    assert files["todo"].startswith(b"u%d\0" % USER_IDS["joe"])
+    for kind, name in (("mess", f"{number % 23}/{number}"), ("todo", f"{number}")):
+        found = os.stat(rooted.queue / kind / name)
+        assert (found.st_uid, found.st_mode & 0o777) == (USER_IDS["qmailq"], 0o644)
+
+
+@pytest.mark.root
+def test_root_and_qmailq_need_no_service(rooted: Rooted) -> None:
+    for user in ("qmailq", None):
+        assert rooted.python(SUBMIT, user=user).startswith(b" ")
+    assert len(queued(rooted.queue)) == 2
+
+
+@pytest.mark.root
+def test_joe_without_service(rooted: Rooted) -> None:
+    quick = "from pymail.unix import queue_service; queue_service.PATIENCE = 0.1\n"
+    out = rooted.python(quick + SUBMIT, user="joe")
+    assert out.startswith(b"Zqq trouble making network connection (#4.3.0)")
