@@ -1,0 +1,67 @@
+"""Messages that were never completed, or not completely removed: mess/S/N without todo and info
+
+qmail-queue ends itself after 24 hours, so what is older than 36 belongs to nobody.
+Source: qmail-send.c cleanup_do; qmail INTERNALS section 6.
+"""
+
+import os
+
+from pymail.queue.cleaner import Cleaner
+from pymail.queue.layout import flat_path, split_path
+from pymail.queue.recipients import exists
+from pymail.queue.restart import numbers
+from pymail.queue.shared import Shared
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OSSIFIED = 129600  # seconds, 36 hours
+PAUSE = 76431      # seconds between two scans
+MOST = 50          # files looked at between two looks at everything else
+
+
+class Strays:
+    """Looks through mess/, a few files at a time."""
+
+    __slots__ = ("_cleaner", "_next_scan", "_scan", "_shared")
+
+    def __init__(self, shared: Shared, cleaner: Cleaner) -> None:
+        self._shared, self._cleaner = shared, cleaner
+        self._scan: Iterator[int] | None = None
+        self._next_scan = 0
+
+    def wanted_at(self) -> int:
+        """When there will be something to do; 0 for at once."""
+        return 0 if self._scan is not None else self._next_scan
+
+    def step(self, now: int) -> None:
+        if self._scan is None:
+            if now < self._next_scan:
+                return
+            self._scan = numbers("mess", self._shared.record)
+        for _ in range(MOST):
+            number = next(self._scan, None)
+            if number is None:
+                self._scan, self._next_scan = None, now + PAUSE
+                break
+            if _is_stray(number, now):
+                self._remove(number)
+
+    def _remove(self, number: int) -> None:
+        def answered(done: bool) -> None:
+            if not done:
+                path = flat_path("foop", number)
+                self._shared.record.warn(f"qmail-clean unable to clean up {path}")
+
+        self._cleaner.ask("foop", number, answered)
+
+
+def _is_stray(number: int, now: int) -> bool:
+    """Whether a message certainly belongs to nobody."""
+    try:
+        if now <= int(os.stat(split_path("mess", number)).st_atime) + OSSIFIED:
+            return False
+        return not exists(split_path("info", number)) and not exists(flat_path("todo", number))
+    except OSError:
+        return False

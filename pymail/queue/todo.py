@@ -1,0 +1,332 @@
+"""Preprocessing: from todo/N to info/S/N, local/S/N and remote/S/N
+
+Messages are taken up in batches. Each waits for its own files to be durable, all wait together, and the
+deliveries of others go on meanwhile; see queue.order. Source: qmail-send.c todo_do.
+"""
+
+import os
+
+from pymail.engines.rewrite import Rewriter
+from pymail.formats import activity, envelope
+from pymail.queue.cleaner import Cleaner
+from pymail.queue.layout import CHANNELS, flat_path, split_path
+from pymail.queue.recipients import channel_path
+from pymail.queue.restart import is_number
+from pymail.queue.shared import Shared
+from pymail.unix.background import Background
+from pymail.unix.record import Record
+from pymail.unix.trigger import Watch
+from pysvc.formats.number import scan
+from pysvc.unix.files import blocks, sync_directory, write_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SLEEP_TODO = 1500  # seconds after which todo/ is looked at even if nobody pulled the trigger
+BATCH = 32         # messages that wait for the disk together
+GATHER = 65536     # bytes of recipients that are written together
+
+
+class Trouble(Exception):
+    """Why a message stays in todo/ until the next scan."""
+
+
+class trouble:
+    """`with trouble("unable to open todo/7"):` turns an OSError into that Trouble."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise Trouble(self.text) from error
+
+
+class Output:
+    """A new file of a message: info, or the recipients on one channel."""
+
+    __slots__ = ("_fd", "_size", "_text", "path")
+
+    def __init__(self, path: str) -> None:
+        """Raises Trouble; there must be no such file yet."""
+        self.path = path
+        self._text: list[bytes] = []
+        self._size = 0
+        with trouble(f"unable to create {path}"):
+            self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def write(self, record: bytes) -> None:
+        self._text.append(record)
+        self._size += len(record)
+        if self._size > GATHER:
+            self.flush()
+
+    def flush(self) -> None:
+        """Raises Trouble."""
+        with trouble(f"trouble writing to {self.path}"):
+            write_all(self._fd, b"".join(self._text))
+        self._text, self._size = [], 0
+
+    def begin_sync(self) -> None:
+        """Have the data written without waiting, so that one commit of the file system serves many files."""
+        try:
+            os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        except OSError:
+            pass  # sync() will wait longer
+
+    def sync(self) -> None:
+        """Raises Trouble."""
+        with trouble(f"trouble fsyncing {self.path}"):
+            os.fsync(self._fd)
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+class Message:
+    """One message on its way from todo/ into delivery."""
+
+    __slots__ = ("_channels", "_directories", "_outputs", "number", "trouble")
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self._outputs: list[Output] = []
+        self._channels: list[Output | None] = [None] * len(CHANNELS)
+        self._directories: set[str] = set()  # those in which names came or went
+        self.trouble = ""
+
+    @property
+    def channels(self) -> list[int]:
+        """The channels that the message has recipients on."""
+        return [channel for channel, output in enumerate(self._channels) if output is not None]
+
+    def write(self, rewriter: Rewriter, record: Record) -> None:
+        """Write the files, not yet durably. Raises Trouble."""
+        todo, mess = flat_path("todo", self.number), split_path("mess", self.number)
+        with trouble(f"unable to open {todo}"):
+            source = os.open(todo, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with trouble(f"unable to stat {mess}"):
+                size = os.stat(mess).st_size
+            self._start_over()
+            info = self._output(split_path("info", self.number))
+            record.line(activity.new_message(self.number))
+            self._copy(source, info, size, rewriter, record)
+            for output in self._outputs:
+                output.flush()
+        finally:
+            os.close(source)
+
+    def _start_over(self) -> None:
+        """Remove what an earlier attempt left, or a qmail-send that died."""
+        for kind in (*CHANNELS, "info"):
+            path = split_path(kind, self.number)
+            with trouble(f"unable to unlink {path}"):
+                try:
+                    os.unlink(path)
+                except FileNotFoundError:
+                    continue
+            self._directories.add(os.path.dirname(path))
+
+    def _output(self, path: str) -> Output:
+        output = Output(path)
+        self._outputs.append(output)
+        self._directories.add(os.path.dirname(path))
+        return output
+
+    def _copy(self, source: int, info: Output, size: int, rewriter: Rewriter, record: Record) -> None:
+        todo = flat_path("todo", self.number)
+        uid = pid = 0
+        with trouble(f"trouble reading {todo}"):
+            for kind, payload in _records(source):
+                if kind == b"T":
+                    self._add(*rewriter.rewrite(payload))
+                elif kind == b"F":
+                    info.write(envelope.record(kind, payload))
+                    info.flush()
+                    record.line(activity.message_info(self.number, size, payload, pid, uid))
+                elif kind == b"u":
+                    uid = scan(payload)[0]
+                elif kind == b"p":
+                    pid = scan(payload)[0]
+                else:
+                    raise Trouble(f"unknown record type in {todo}")
+
+    def _add(self, channel: int, recipient: bytes) -> None:
+        output = self._channels[channel]
+        if output is None:
+            output = self._channels[channel] = self._output(channel_path(channel, self.number))
+        output.write(envelope.record(envelope.TODO, recipient))
+
+    def close(self) -> None:
+        for output in self._outputs:
+            output.close()
+
+    def begin_sync(self) -> None:
+        for output in self._outputs:
+            output.begin_sync()
+
+    def sync(self) -> "set[str]":
+        """Make the files durable, and close them; the directories that hold their names. Raises Trouble."""
+        try:
+            for output in self._outputs:
+                output.sync()
+        finally:
+            self.close()
+        return self._directories
+
+    def lies_in(self, directory: str) -> bool:
+        return directory in self._directories
+
+
+def _records(fd: int) -> "Iterator[tuple[bytes, bytes]]":
+    """The records of a todo file, however large it is; an unterminated last one is ignored."""
+    rest = b""
+    for block in blocks(fd):
+        complete, zero, rest = (rest + block).rpartition(b"\0")
+        yield from envelope.records(complete + zero)
+
+
+def make_durable(messages: list[Message]) -> list[Message]:
+    """Sync the files of messages, then the names of these; each message remembers its own trouble.
+
+    Waits for the disk and touches nothing else of this process, so it may run in a thread.
+    """
+    directories: set[str] = set()
+    for message in messages:
+        message.begin_sync()
+    for message in messages:
+        try:
+            directories |= message.sync()
+        except Trouble as error:
+            message.trouble = str(error)
+    for directory in directories:
+        try:
+            with trouble(f"trouble fsyncing {directory}"):
+                sync_directory(directory)
+        except Trouble as error:
+            for message in messages:
+                if message.lies_in(directory):
+                    message.trouble = str(error)
+    return messages
+
+
+class Intake:
+    """Scans todo/ when the trigger is pulled, and now and then; one batch is on its way at a time.
+
+    A scan begins only when no batch is on its way, so that no message is taken up twice.
+    """
+
+    __slots__ = ("_background", "_cleaner", "_left", "_next_scan", "_scan", "_shared", "_trigger")
+
+    def __init__(self, shared: Shared, background: Background, cleaner: Cleaner) -> None:
+        self._shared, self._background, self._cleaner = shared, background, cleaner
+        self._trigger: Watch | None = None
+        self._renew_trigger()
+        self._scan: Iterator[os.DirEntry[str]] | None = None
+        self._next_scan = 0
+        self._left = 0  # messages of the batch that qmail-clean has not answered for
+
+    @property
+    def pending(self) -> bool:
+        """Whether a batch is on its way."""
+        return self._left > 0
+
+    @property
+    def trigger_fd(self) -> int | None:
+        """What becomes readable when messages have come; None while a scan is under way anyway."""
+        idle = self._scan is None and not self.pending
+        return self._trigger.fd if idle and self._trigger is not None else None
+
+    def wanted_at(self) -> int | None:
+        """When there will be something to do, if nothing else happens; 0 for at once."""
+        if self.pending:
+            return None
+        return 0 if self._scan is not None else self._next_scan
+
+    def step(self, now: int, triggered: bool) -> None:
+        """Take up the next batch, if there is anything to take up and no batch on its way."""
+        if self.pending:
+            return
+        if self._scan is None and (triggered or now >= self._next_scan):
+            self._begin_scan(now)
+        batch = self._take() if self._scan is not None else []
+        if batch:
+            self._left = len(batch)
+            self._background.start(lambda: make_durable(batch), lambda batch: self._durable(batch, now))
+
+    def _renew_trigger(self) -> None:
+        """Forget the calls so far. Without a trigger there are still the scans now and then."""
+        try:
+            if self._trigger is None:
+                self._trigger = Watch(".")
+            else:
+                self._trigger.reopen()
+        except OSError:
+            self._trigger = None
+
+    def _begin_scan(self, now: int) -> None:
+        self._renew_trigger()
+        while self._scan is None:
+            try:
+                self._scan = os.scandir("todo")
+            except OSError:
+                self._shared.record.alert_and_pause("unable to opendir todo, sleeping...")
+        self._next_scan = now + SLEEP_TODO
+
+    def _take(self) -> list[Message]:
+        """The next messages of the scan, their files written."""
+        batch: list[Message] = []
+        while len(batch) < BATCH:
+            entry = self._next_entry()
+            if entry is None:
+                self._scan = None
+                break
+            if is_number(entry):
+                self._write(int(entry), batch)
+        return batch
+
+    def _next_entry(self) -> str | None:
+        try:
+            return next(self._scan).name if self._scan is not None else None
+        except (StopIteration, OSError):
+            return None
+
+    def _write(self, number: int, batch: list[Message]) -> None:
+        message = Message(number)
+        try:
+            message.write(self._shared.settings.rewriter, self._shared.record)
+        except Trouble as error:
+            message.close()
+            self._shared.record.warn(str(error))
+            return
+        batch.append(message)
+
+    def _durable(self, batch: list[Message], now: int) -> None:
+        """Now, and only now, todo may go."""
+        for message in batch:
+            if message.trouble:
+                self._shared.record.warn(message.trouble)
+                self._left -= 1
+            else:
+                self._cleaner.ask("todo", message.number, self._answer(message, now))
+
+    def _answer(self, message: Message, now: int) -> "Callable[[bool], None]":
+        def answered(done: bool) -> None:
+            self._left -= 1
+            if done:
+                self._enqueue(message, now)
+            else:
+                path = flat_path("todo", message.number)
+                self._shared.record.warn(f"qmail-clean unable to clean up {path}")
+
+        return answered
+
+    def _enqueue(self, message: Message, now: int) -> None:
+        for channel in message.channels:
+            self._shared.waiting[channel].add(now, message.number)
+        if not message.channels:
+            self._shared.done.add(now, message.number)
