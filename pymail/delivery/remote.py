@@ -12,6 +12,7 @@ import select
 from pymail.formats import ip4
 from pymail.protocols.smtp_client import BODY, PARTIAL_LINE, UNREADABLE, Conversation, Encoder, Replies, Reply
 from pymail.unix import dns
+from pysvc.formats import ip
 from pysvc.unix.files import BLOCK
 
 TYPE_CHECKING = False
@@ -117,7 +118,7 @@ def connect(
             attempt = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
         except OSError:
             raise Undeliverable(RESOURCES) from None
-        failure = _connected(attempt, (ip4.text(address).decode(), port), timeout)
+        failure = _connected(attempt, (ip.text(address).decode(), port), timeout)
         timeouts.tell(address, failure == errno.ETIMEDOUT, int(clock()))
         if not failure:
             return attempt, address

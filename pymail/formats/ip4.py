@@ -1,4 +1,4 @@
-"""IPv4 addresses: four bytes, and their text as mail programs scan it
+"""The text of IPv4 addresses as mail programs scan it
 
 Four runs of digits joined by dots, each number reduced modulo 256, so that `300.1.1.1` is 44.1.1.1.
 Source: qmail ip.c.
@@ -24,8 +24,3 @@ def parse_literal(text: bytes) -> bytes | None:
     """The four bytes of `a.b.c.d` or `[a.b.c.d]`; None if the text is a name."""
     found = parse(text)
     return found if found is not None else parse_bracketed(text)
-
-
-def text(address: bytes) -> bytes:
-    """Four bytes as `a.b.c.d`."""
-    return b"%d.%d.%d.%d" % tuple(address)

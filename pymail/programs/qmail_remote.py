@@ -25,7 +25,7 @@ import os
 import time
 
 from pymail.delivery import remote
-from pymail.formats import ip4, smtproutes
+from pymail.formats import smtproutes
 from pymail.protocols.smtp_client import Conversation
 from pymail.unix.connection import Connection
 from pymail.unix.controls import Controls
@@ -33,6 +33,7 @@ from pymail.unix.dns import Lookups
 from pymail.unix.home import Home
 from pymail.unix.interfaces import local_addresses
 from pymail.unix.tcpto import Timeouts
+from pysvc.formats import ip
 from pysvc.unix import signals
 from pysvc.unix.files import write_all
 from pysvc.unix.strerr import Fatal
@@ -88,7 +89,7 @@ def deliver(argv: list[str]) -> list[bytes]:
     addresses, port = places(configuration, host)
     timeouts = Timeouts(home, os.getpid())
     peer, address = remote.connect(addresses, port, configuration.timeout_connect, timeouts, time.time)
-    conversation = Conversation(ip4.text(address), configuration.helo, sender, recipients)
+    conversation = Conversation(ip.text(address), configuration.helo, sender, recipients)
     remote.converse(Connection(peer.fileno(), peer.fileno(), configuration.timeout), conversation, 0)
     peer.close()
     return conversation.reports

@@ -11,9 +11,10 @@ Exit codes:  0; 111 the table cannot be read: the reason is printed on descripto
 import os
 import time
 
-from pymail.formats import ip4, tcpto
+from pymail.formats import tcpto
 from pymail.unix.home import Home
 from pymail.unix.tcpto import path, read
+from pysvc.formats import ip
 from pysvc.unix import lock
 from pysvc.unix.files import write_all
 from pysvc.unix.strerr import TEMPORARY, Fatal, unable_to
@@ -47,5 +48,5 @@ def line(host: tcpto.Timeout, now: int) -> bytes:
     """What is printed for one host; seconds are unsigned, so a time to come is a huge number."""
     seconds = (now - host.when) & 0xFFFFFFFFFFFFFFFF
     return b"%s timed out %d seconds ago; # recent timeouts: %d\n" % (
-        ip4.text(host.address), seconds, host.count,
+        ip.text(host.address), seconds, host.count,
     )  # fmt: skip
