@@ -40,7 +40,7 @@ def uninstall(path: str, purge: bool, report: Report) -> list[str]:
             _remove_if_empty(home.path, ledger)
         else:
             report(f"kept in {home.path}/ the queue and the mail; also the logs and the accounts (--purge)")
-    return [path for path in left if not os.path.isdir(path)]
+    return [path for path in left if os.path.lexists(path) and not os.path.isdir(path)]
 
 
 def _below(path: str, folders: list[str]) -> bool:
