@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pymail.unix.home import Home
 
+SURVIVED = (signals.SIGPIPE, signals.SIGXFSZ)  # errors of a write, not the end; commands find the default
 SHELL = b"/bin/sh"
 SKIP_REST = 99                             # exit code of a command: delivered, and go no further
 HARD = (100, 64, 65, 70, 76, 77, 78, 112)  # exit codes of a command that are permanent failures
@@ -102,7 +103,7 @@ def _command(command: bytes, env: dict[bytes, bytes], message: Message) -> int:
     message.rewind()
     try:
         pid = os.posix_spawn(
-            SHELL, [SHELL, b"-c", command], {**os.environb, **env}, setsigdef=[signals.SIGPIPE]
+            SHELL, [SHELL, b"-c", command], {**os.environb, **env}, setsigdef=SURVIVED
         )
     except OSError as error:
         trouble = "fork" if error.errno in NO_CHILD else "run /bin/sh"

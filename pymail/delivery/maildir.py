@@ -4,9 +4,9 @@
     2  write the message          5  unlink tmp/NAME
     3  fsync the file             6  fsync new, which holds the name; now it is delivered
 
-A reader sees the whole message or none, and nothing is locked. NAME is time.pid.host: unique as long as
-a host gives no process id twice in a second; a name that exists all the same is never overwritten.
-Source: maildir manual of qmail.
+A reader sees the whole message or none, and nothing is locked. NAME is time.pid.host, with pid_1 and so
+on for further deliveries of one process: unique as long as a host gives no process id twice in a second;
+a name that exists all the same is never overwritten. Source: maildir manual of qmail.
 """
 
 import os
@@ -20,6 +20,8 @@ from pysvc.unix.strerr import TEMPORARY, Fatal, temporary
 ATTEMPTS, PAUSE = 3, 2  # names tried; seconds between them, so that the clock moves on
 LONGEST = 86400         # seconds for one delivery; readers remove older files from tmp
 HOST_SIZE = 64          # bytes of the host's name that are used
+
+_earlier = 0  # deliveries of this process
 
 
 def deliver(folder: bytes, head: bytes, message: Message) -> None:
@@ -50,7 +52,9 @@ def _why(folder: bytes) -> str:
 
 
 def _deliver(folder: bytes, head: bytes, message: Message) -> None:
+    global _earlier
     name, fd = _create(folder)
+    _earlier += 1
     try:
         _fill(fd, head, message)
         os.link(folder + b"tmp/" + name, folder + b"new/" + name)
@@ -70,7 +74,8 @@ def _create(folder: bytes) -> tuple[bytes, int]:
 
 
 def _open(folder: bytes) -> tuple[bytes, int]:
-    name = b"%d.%d.%s" % (time.time(), os.getpid(), host_part(os.uname().nodename))
+    process = b"%d_%d" % (os.getpid(), _earlier) if _earlier else b"%d" % os.getpid()
+    name = b"%d.%s.%s" % (time.time(), process, host_part(os.uname().nodename))
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     return name, os.open(folder + b"tmp/" + name, flags, 0o600)
 

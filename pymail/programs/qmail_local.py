@@ -17,7 +17,7 @@ import os
 import time
 
 from pymail.delivery import local
-from pymail.delivery.instructions import Delivery, permitted
+from pymail.delivery.instructions import SURVIVED, Delivery, permitted
 from pymail.delivery.message import Message
 from pymail.formats.dotqmail import FORWARD, MAILDIR, MBOX, PROGRAM
 from pymail.unix.home import Home
@@ -39,7 +39,8 @@ def main(argv: list[str]) -> int:
     launcher = os.path.abspath(argv[0])
     only_asking, address = _arguments(argv)
     os.umask(0o077)
-    signals.ignore(signals.SIGPIPE)
+    for number in SURVIVED:
+        signals.ignore(number)
     local.enter_home(address.home, only_asking)
     if only_asking:
         _print(_carry_out(local.choose(address), _tell))
