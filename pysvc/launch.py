@@ -39,8 +39,8 @@ def leave(code: int) -> "NoReturn":
     os._exit(code)
 
 
-def preload(name: str) -> None:
-    """Import the code of a program before forking, if it is one of this installation's.
+def preload(name: str) -> bool:
+    """Import the code of a program before forking, if it is one of this installation's; whether it is.
 
     name: as it will be run, a path or a word to be searched along PATH.
     """
@@ -51,9 +51,10 @@ def preload(name: str) -> None:
                 _main(launcher)
             except Exception:
                 pass  # whatever is wrong with it will be said, once, by the process that runs it
-            return
+            return True
         if os.access(path, os.X_OK):
-            return
+            break
+    return False
 
 
 def freeze() -> None:
