@@ -14,7 +14,13 @@ from pysvc.formats.number import scan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pysvc.formats.cdb import Reader
+    from typing import Protocol
+
+    class Records(Protocol):
+        """A constant database."""
+
+        def find(self, key: bytes) -> bytes | None: ...
+
 
 FIELDS = 6              # user, uid, gid, home, dash, ext
 HIGHEST_ID = 2**32 - 2  # the id after it stands for "leave it as it is" in setresuid
@@ -105,7 +111,7 @@ def records(entries: list[Entry]) -> list[tuple[bytes, bytes]]:
     return [*found, (b"", b"".join(ends))]
 
 
-def find(reader: "Reader", local: bytes) -> Assignment | None:
+def find(reader: "Records", local: bytes) -> Assignment | None:
     """Whom users/cdb assigns a local part to; None if to nobody.
 
     The exact key first, then prefixes from the longest on. Raises Malformed for a damaged database
