@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "./Mailbox"
 LAST = 6  # descriptors up to here are qmail-send's
+LOCAL, REMOTE, CLEAN = PARTNERS = ("qmail-lspawn", "qmail-rspawn", "qmail-clean")
 QUEUE_SERVICE = "qmail-queued"
 
 
@@ -36,7 +37,7 @@ def main(argv: list[str]) -> int:
         os.chdir("/")
     os.umask(0o077)
     join_group(home)
-    for name in ("qmail-lspawn", "qmail-rspawn", "qmail-clean", home.file("bin", QUEUE_SERVICE), "qmail-send"):
+    for name in (*PARTNERS, home.file("bin", QUEUE_SERVICE), "qmail-send"):
         launch.preload(name)
     launch.freeze()
     with unable_to("start the daemons"):
@@ -45,9 +46,9 @@ def main(argv: list[str]) -> int:
         if argv[2:]:
             start_logger(home, argv[2:])
         ensure_queue_service(home)
-        to_local, from_local = start_partner(home, "root", ["qmail-lspawn", *(argv[1:2] or [DEFAULT])])
-        to_remote, from_remote = start_partner(home, "qmailr", ["qmail-rspawn"])
-        to_clean, from_clean = start_partner(home, "qmailq", ["qmail-clean"])
+        to_local, from_local = start_partner(home, "root", [LOCAL, *(argv[1:2] or [DEFAULT])])
+        to_remote, from_remote = start_partner(home, "qmailr", [REMOTE])
+        to_clean, from_clean = start_partner(home, "qmailq", [CLEAN])
         home.become("qmails")
         place(1, to_local, from_local, to_remote, from_remote, to_clean, from_clean)
         chain.run(["qmail-send"])

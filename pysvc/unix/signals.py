@@ -43,7 +43,9 @@ def catch(number: int, handler: "Callable[[], None] | None" = None) -> None:
 
 
 def ignore(number: int) -> None:
-    _signal.signal(number, _signal.SIG_IGN)
+    """Ignore a signal. Threads other than the first may do so where it is ignored already."""
+    if _signal.getsignal(number) != _signal.SIG_IGN:
+        _signal.signal(number, _signal.SIG_IGN)
     _caught.discard(number)
 
 

@@ -64,7 +64,7 @@ class Sending:
         return number
 
     def preprocessed(
-        self, sender: bytes, recipients: dict[str, bytes], born: float | None = None, message: bytes = b"hello\n"
+        self, sender: bytes, recipients: dict[str, bytes], born: int = 0, message: bytes = b"hello\n"
     ) -> int:
         """A message in delivery: the content of its channel files; its number."""
         number = self.put_raw(b"", message)
@@ -74,7 +74,7 @@ class Sending:
             path = self.queue / split_path(kind, number)
             path.write_bytes(content)
             give(path)
-        if born is not None:
+        if born:
             os.utime(self.queue / split_path("info", number), (born, born))
         return number
 
@@ -90,8 +90,8 @@ class Sending:
     def clean(self, command: bytes) -> bytes:
         """What qmail-clean does."""
         kind, _, number = command.decode().partition("/")
-        for path in (self.file("intd", int(number)), self.file({"foop": "mess"}.get(kind, kind), int(number))):
-            path.unlink(missing_ok=True)
+        for each in ("intd", "mess" if kind == "foop" else kind):
+            self.file(each, int(number)).unlink(missing_ok=True)
         return b"+"
 
     # the process
@@ -120,9 +120,8 @@ class Sending:
             for fd, their in theirs.items():
                 os.dup2(their, fd)
 
-        self.running = self.place.start(
-            str(self.home / "bin/qmail-send"), preexec_fn=arrange, close_fds=True, pass_fds=(3, 4, 5, 6), **popen
-        )
+        program = str(self.home / "bin/qmail-send")
+        self.running = self.place.start(program, preexec_fn=arrange, pass_fds=(3, 4, 5, 6), **popen)
         for their in theirs.values():
             os.close(their)
 
