@@ -11,12 +11,13 @@ file, else its hostname.
 
 import os
 
-from pymail.formats import hostsfile, ip4
+from pymail.formats import hostsfile
 from pymail.unix.controls import Controls
 from pymail.unix.firstcontrols import put, put_names, tell
 from pymail.unix.home import Home
 from pymail.unix.hostdns import HostDns
 from pymail.unix.interfaces import local_addresses
+from pysvc.formats import ip
 from pysvc.unix.files import read_file
 from pysvc.unix.strerr import TEMPORARY, unable_to
 
@@ -111,7 +112,7 @@ def write(home: Home, fqdn: str, names: Names) -> None:
 
 def own_addresses() -> list[str]:
     with unable_to("list the network interfaces"):
-        return [ip4.text(address).decode() for address in local_addresses()]
+        return [ip.text(address).decode() for address in local_addresses()]
 
 
 def local_names(names: Names, addresses: set[str]) -> list[str]:

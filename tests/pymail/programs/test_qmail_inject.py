@@ -10,7 +10,7 @@ import pytest
 from pymail.unix.home import Home
 from tests.support.capture import Capture
 from tests.support.homes import private_home, queued
-from tests.support.world import IS_ROOT, Place
+from tests.support.world import Place
 
 CONTROLS = {"me": "mx.example.org", "defaultdomain": "example.org", "plusdomain": "plus.org"}
 COMPLETE = b"Date: d\nMessage-ID: i\nFrom: f@f.f\nTo: t@t.t\n\nbody\n"
@@ -250,7 +250,7 @@ def test_the_queue_program_is_looked_for_from_the_home(place: Place, home: Home)
     assert capture.message == COMPLETE
 
 
-@pytest.mark.skipif(not IS_ROOT, reason="root takes another way into the queue")
+@pytest.mark.root
 def test_root_queues(place: Place, home: Home) -> None:
     program = home.file("bin", "qmail-inject")
     assert place.run(program, "a@b.org", stdin=COMPLETE, as_root=True).returncode == 0
