@@ -1,0 +1,197 @@
+"""multilog - write lines to automatically rotated logs
+
+Synopsis:    multilog action ...
+Actions:     t           as the first: put a TAI64N label and a space before each line
+             -pattern    deselect the line if it is selected and matches
+             +pattern    select the line if it is not selected and matches
+             e           show a selected line (200 bytes of it) on standard error
+             =file       overwrite file with a selected line, filled up to 1001 bytes with newlines
+             s size      of the files of the logs that follow: 4096 to 16777215 bytes, at first 99999
+             n number    of files that the logs that follow keep: at least 2, at first 10
+             !processor  shell command that makes what the logs that follow keep of a finished file
+             ./dir /dir  append a selected line to the log in that directory
+             Each line begins selected. Patterns and =, e see the first 1000 bytes of a line with its
+             label. In a pattern `*` skips to the first occurrence of the byte after it, without ever
+             looking back, and takes the rest at the end.
+Signals:     TERM        stop after the line that is being read; ALRM  finish every `current` now
+Files:       dir/current    what is written now; its bit 0100 tells that it is complete and on disk
+             dir/@LABEL.s   finished at that time; @LABEL.u after a crash
+             dir/state      what the processor left on descriptor 5, for its next run on descriptor 4
+             dir/lock, dir/previous, dir/processed, dir/newstate
+Exit codes:  0 end of input, or TERM; 111 unable to start. Later trouble is said, and tried again
+"""
+
+import os
+import select
+import time
+
+from pysvc import launch
+from pysvc.engines import logdir
+from pysvc.engines.loglines import Lines
+from pysvc.formats import logscript, tai64n
+from pysvc.unix import signals
+from pysvc.unix.logfiles import LogFiles, StatusFile
+from pysvc.unix.strerr import unable_to
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BLOCK = 32768  # bytes read at a time; with more the heap grows and shrinks at each
+TERMINATE, ROTATE = signals.SIGTERM, signals.SIGALRM
+
+
+class Log:
+    """One log directory: what is written to it, and when its file is full."""
+
+    __slots__ = ("_current", "_files", "_inside")
+
+    def __init__(self, directory: logscript.Directory) -> None:
+        self._files = LogFiles(directory, _fork)
+        self._current = logdir.Current(self._files.size, directory.size)
+        self._inside = False
+
+    def fits(self, count: int) -> bool:
+        """Whether so many bytes surely do not fill the file."""
+        return self._current.fits(count)
+
+    def write(self, text: bytes) -> None:
+        """Append text. What does not fit must be no more than the original reads at a time."""
+        if not text:
+            return
+        if self._current.fits(len(text)):
+            self._append(text)
+        else:
+            for chunk in logdir.chunks(text, self._inside):
+                self._split(chunk)
+        self._inside = not text.endswith(b"\n")
+
+    def _split(self, chunk: bytes) -> None:
+        while chunk:
+            if self._current.full:
+                self.rotate()
+            count = self._current.share(chunk)
+            if self._append(chunk[:count]):
+                self.rotate()
+            chunk = chunk[count:]
+
+    def _append(self, data: bytes) -> bool:
+        self._files.append(data)
+        return self._current.wrote(data)
+
+    def rotate(self) -> None:
+        """Finish the file, unless it is empty."""
+        if self._current.size:
+            self._files.rotate()
+            self._current.size = 0
+
+    def close(self) -> None:
+        self._files.close()
+
+
+class Logger:
+    """What stands between standard input and the logs."""
+
+    def __init__(self, script: logscript.Script) -> None:
+        with unable_to("switch to current directory"):
+            start = os.open(".", os.O_RDONLY)
+        self._stamped = script.timestamp
+        self._lines = Lines(script)
+        self._status = [StatusFile(name) for name in script.files]
+        self.logs: list[Log] = []
+        for directory in script.directories:
+            with unable_to("switch to starting directory"):
+                os.fchdir(start)
+            self.logs.append(Log(directory))
+        os.close(start)
+
+    @property
+    def inside(self) -> bool:
+        """Whether a line has begun and not ended."""
+        return self._lines.inside
+
+    def feed(self, data: bytes) -> None:
+        """Take what was read. Everything that can be decided is in the logs when this returns."""
+        self._feed(data, tai64n.label(time.time_ns()) + b" " if self._stamped else b"")
+
+    def _feed(self, data: bytes, stamp: bytes) -> None:
+        most = self._lines.most(data, stamp)
+        if len(data) > logdir.READ and not all(log.fits(most) for log in self.logs):
+            middle = -(-len(data) // 2 // logdir.READ) * logdir.READ
+            self._feed(data[:middle], stamp)
+            self._feed(data[middle:], stamp)
+            return
+        batch = self._lines.take(data, stamp)
+        for line in batch.alerts:
+            _show(logscript.alert(line))
+        for at, line in batch.records.items():
+            self._status[at].write(logscript.record(line))
+        for log, text in zip(self.logs, batch.texts, strict=True):
+            log.write(text)
+
+    def close(self) -> None:
+        """End an unfinished line and all logs."""
+        if self.inside:
+            self.feed(b"\n")
+        for log in self.logs:
+            log.close()
+
+
+def main(argv: list[str]) -> int:
+    os.umask(0o022)
+    caught = signals.SelfPipe((TERMINATE, ROTATE))
+    signals.unblock(TERMINATE, ROTATE)
+    logger = Logger(logscript.Script([os.fsencode(argument) for argument in argv[1:]]))
+    _copy(logger, caught)
+    logger.close()
+    return 0
+
+
+def _copy(logger: Logger, caught: signals.SelfPipe) -> None:
+    """Read standard input until its end or SIGTERM."""
+    poll = select.poll()
+    poll.register(0, select.POLLIN)
+    poll.register(caught.fd, select.POLLIN)
+    size = BLOCK
+    while size > 1 or logger.inside:
+        ready = [fd for fd, _ in poll.poll()]
+        if caught.fd in ready:
+            arrived = caught.arrived()
+            if ROTATE in arrived:
+                for log in logger.logs:
+                    log.rotate()
+            if TERMINATE in arrived:
+                size = 1  # to the end of the line, and leave the rest to whoever comes next
+        elif not (data := _read(size)):
+            return
+        else:
+            logger.feed(data)
+
+
+def _read(size: int) -> bytes:
+    try:
+        return os.read(0, size)
+    except OSError:
+        return b""  # as if the input had ended
+
+
+def _show(line: bytes) -> None:
+    try:
+        os.write(2, line)
+    except OSError:
+        pass  # nobody can be told
+
+
+def _fork(body: "Callable[[], int]") -> int:
+    """Fork with the signals of a program that has just been started."""
+
+    def child() -> int:
+        signals.reset_caught()
+        signals.unblock(TERMINATE, ROTATE)
+        return body()
+
+    signals.block(TERMINATE, ROTATE)
+    try:
+        return launch.fork("multilog", child)
+    finally:
+        signals.unblock(TERMINATE, ROTATE)
