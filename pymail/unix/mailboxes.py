@@ -9,9 +9,9 @@ home's mailboxes belong to one account: vmail, or in a private instance the owne
 import os
 import time
 
-from pymail.formats import assign, control, passwdfile
+from pymail.formats import assign, passwdfile
 from pymail.unix import passwords
-from pymail.unix.controls import Controls
+from pymail.unix.domains import Domains
 from pymail.unix.home import Home
 from pysvc import launch
 from pysvc.formats import cdb
@@ -39,11 +39,11 @@ _DOMAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789-.")
 class Mailboxes:
     """The mailboxes of one home. Every method raises Fatal where something cannot be done."""
 
-    __slots__ = ("_controls", "_gid", "_home", "_root", "_uid")
+    __slots__ = ("_domains", "_gid", "_home", "_root", "_uid")
 
     def __init__(self, home: Home) -> None:
         """Root becomes the owner of a private instance, so that nothing in it becomes root's."""
-        self._home, self._controls = home, Controls(home)
+        self._home, self._domains = home, Domains(home)
         if home.private:
             self._uid, self._gid = home.owner, home.gid("qmail")
             self._root = home.file("mailboxes")
@@ -52,7 +52,7 @@ class Mailboxes:
         else:
             self._uid, self._gid, self._root = _vmail()
 
-    def list(self) -> list[bytes]:
+    def addresses(self) -> list[bytes]:
         """The addresses, sorted."""
         with unable_to("read users/passwd"):
             return sorted(entry.user for entry in passwdfile.parse(self._read("users", "passwd")))
@@ -66,11 +66,11 @@ class Mailboxes:
             address = box + b"@" + domain
             if self._entry(address) is not None:
                 raise Fatal(f"unable to add {_text(address)}: it is there already", PERMANENT)
-            local = self._serve(domain)
+            local = self._domains.serve(domain)
             self._not_hiding_an_account(box, local)
             folder = f"{self._root}/{_text(domain)}/{_text(box)}"
             self._as_owner(lambda: _make(self._root, folder), f"make {folder}")
-            self._assign(self._key(box, domain, local), folder)
+            self._assign(_key(box, domain, local), folder)
             self._write_password(address, password, folder)
         finally:
             os.close(held)
@@ -93,16 +93,16 @@ class Mailboxes:
             entry = self._known(address)
             box, domain = checked(entry.user)
             self._write_passwd(entry.user, b"")
-            self._unassign({self._key(box, domain, local) for local in (True, False)}, entry.home)
-            self._stop_serving(domain)
+            keys = {_key(box, domain, local) for local in (True, False)}
+            self._write_assign(_others(self._assigned(), keys, entry.home))
+            if not any(other.endswith(b"@" + domain) for other in self.addresses()):
+                self._domains.stop_serving(domain)
             old = _text(entry.home)
             new = f"{os.path.dirname(old)}/.{os.path.basename(old)}.removed.{int(time.time())}"
             self._as_owner(lambda: _rename(old, new), f"move {old}")
         finally:
             os.close(held)
         return new
-
-    # users/passwd
 
     def _entry(self, address: bytes) -> passwdfile.Entry | None:
         with unable_to("read users/passwd"):
@@ -129,27 +129,18 @@ class Mailboxes:
             content = passwdfile.changed(self._read("users", "passwd"), address, line)
             replace(self._home.file("users", "passwd"), content, 0o600)
 
-    # users/assign and users/cdb
-
-    def _key(self, box: bytes, domain: bytes, local: bool) -> bytes:
-        """The local part under which qmail-lspawn gets mail for an address."""
-        return box if local else domain + b"-" + box
-
     def _assign(self, key: bytes, folder: str) -> None:
-        """Two entries: for the address itself, and for its extensions."""
-        fields = (ACCOUNT.encode(), b"%d" % self._uid, b"%d" % self._gid, os.fsencode(folder))
+        """Two entries: for the address itself, and for its extensions. Those of an add() cut short go."""
+        home = os.fsencode(folder)
+        fields = (ACCOUNT.encode(), b"%d" % self._uid, b"%d" % self._gid, home)
         new = [
             assign.Entry(False, key, (*fields, b"", b"")),
             assign.Entry(True, key + b"-", (*fields, b"-", b"")),
         ]
-        self._write_assign([*self._assigned(), *new])
-
-    def _unassign(self, keys: set[bytes], home: bytes) -> None:
-        """Remove the entries of these local parts that lead to a mailbox's home."""
-        names = keys | {key + b"-" for key in keys}
-        self._write_assign(
-            [entry for entry in self._assigned() if entry.name not in names or entry.fields[3] != home]
-        )
+        kept = _others(self._assigned(), {key}, home)
+        if any(entry.key() == new[0].key() for entry in kept):
+            raise Fatal(f"unable to assign {_text(key)}: users/assign gives it to somebody else", PERMANENT)
+        self._write_assign([*kept, *new])
 
     def _assigned(self) -> list[assign.Entry]:
         try:
@@ -175,59 +166,6 @@ class Mailboxes:
         except Fatal:
             return
         raise Fatal(f"unable to add {_text(box)}: the machine has an account of this name", PERMANENT)
-
-    # control
-
-    def _serve(self, domain: bytes) -> bool:
-        """Have mail for a domain accepted and delivered here; whether the domain is in control/locals."""
-        with unable_to("read controls"):
-            local = domain in (self._controls.keys("locals") or {(self._controls.line("me") or b"").lower()})
-            served = domain in self._controls.mapping("virtualdomains")
-            target = self._controls.mapping("virtualdomains").get(domain)
-            accepted = self._controls.keys("rcpthosts")
-        if not local and served and target != domain:
-            raise Fatal(f"unable to add to {_text(domain)}: control/virtualdomains sends it elsewhere", PERMANENT)
-        if not local and not served:
-            self._change("virtualdomains", lambda content: _with(content, domain + b":" + domain))
-        if accepted is not None and domain not in accepted:
-            self._change("rcpthosts", lambda content: _with(content, domain))
-        if not local and not served:
-            self._tell_send()
-        return local
-
-    def _stop_serving(self, domain: bytes) -> None:
-        """Undo _serve() with the last mailbox of a domain, unless alias has addresses there."""
-        aliases = f".qmail-{_text(domain).replace('.', ':')}-"
-        with unable_to("read alias"):
-            wanted = any(name.startswith(aliases) for name in os.listdir(self._home.file("alias")))
-        if wanted or any(address.endswith(b"@" + domain) for address in self.list()):
-            return
-        with unable_to("read controls"):
-            ours = self._controls.mapping("virtualdomains").get(domain) == domain
-        if ours:
-            self._change("rcpthosts", lambda content: _without(content, domain))
-            self._change("virtualdomains", lambda content: _without(content, domain + b":" + domain))
-            self._tell_send()
-
-    def _change(self, name: str, edit: "Callable[[bytes], bytes]") -> None:
-        with unable_to(f"write control/{name}"):
-            replace(self._home.file("control", name), edit(self._read("control", name)))
-
-    def _tell_send(self) -> None:
-        """Have qmail-send read control/virtualdomains again, if it runs under supervision."""
-        path = self._home.file("supervise", "qmail-send", "supervise", "control")
-        try:
-            fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
-            return
-        try:
-            os.write(fd, b"h")
-        except OSError:
-            pass
-        finally:
-            os.close(fd)
-
-    # files
 
     def _read(self, *parts: str) -> bytes:
         try:
@@ -269,6 +207,17 @@ def _vmail() -> tuple[int, int, str]:
     return entry.pw_uid, entry.pw_gid, entry.pw_dir
 
 
+def _key(box: bytes, domain: bytes, local: bool) -> bytes:
+    """The local part under which qmail-lspawn gets mail for an address."""
+    return box if local else domain + b"-" + box
+
+
+def _others(entries: list[assign.Entry], keys: set[bytes], home: bytes) -> list[assign.Entry]:
+    """The entries but those that lead mail for these keys, and for their extensions, to a mailbox."""
+    names = keys | {key + b"-" for key in keys}
+    return [entry for entry in entries if entry.name not in names or entry.fields[3] != home]
+
+
 def checked(address: bytes) -> tuple[bytes, bytes]:
     """(box, domain) of an address in lower case, if a mailbox can be named so. Fatal if not."""
     box, at, domain = address.lower().rpartition(b"@")
@@ -306,16 +255,3 @@ def _rename(old: str, new: str) -> None:
         os.rename(old, new)
     except FileNotFoundError:
         pass
-
-
-def _with(content: bytes, line: bytes) -> bytes:
-    """A control file with one more line."""
-    if content and not content.endswith(b"\n"):
-        content += b"\n"
-    return content + line + b"\n"
-
-
-def _without(content: bytes, line: bytes) -> bytes:
-    """A control file without a line."""
-    lines = content.splitlines(keepends=True)
-    return b"".join(other for other in lines if other.rstrip(control.BLANKS).lower() != line)
