@@ -27,6 +27,7 @@ ARROWS = {
 }  # fmt: skip
 EXCEPTIONS = {
     ("pymail.unix.trigger", "pymail.queue.layout"),  # one name of the table
+    ("pymail.unix.mailboxes", "pysvc.launch"),       # a child that acts as the mailbox's owner
 }
 # Commands that people type start slowly anyway; all others start often, or many at once.
 COMMANDS = ("pysvc.programs.pysvc", "pymail.programs.pymail", "pymail.programs.qmailctl")
