@@ -104,15 +104,15 @@ class Sender:
         if self._background.fd in ready:
             self._background.collect()
         if not self._shared.exit_requested:
-            self._work(now, self._intake.trigger_fd in ready)
+            self._work(now)
         try:
             self._cleaner.flush()
         except cleaner.Lost:
             self._lost("qmail-clean")
         self._record.flush()
 
-    def _work(self, now: int, triggered: bool) -> None:
-        self._intake.step(now, triggered)
+    def _work(self, now: int) -> None:
+        self._intake.step(now, may_begin=not self._finish.bouncing)
         for one in self._channels:
             one.start_deliveries(now)
             if one.writing:
@@ -143,7 +143,7 @@ class Sender:
         if self._cleaner.alive:
             fds.append(self._cleaner.fd)
         trigger = self._intake.trigger_fd
-        if trigger is not None and not self._shared.exit_requested:
+        if trigger is not None and not self._finish.bouncing and not self._shared.exit_requested:
             fds.append(trigger)
         return fds
 
@@ -152,8 +152,9 @@ class Sender:
         if self._shared.exit_requested:
             return now + LONGEST_WAIT
         times = [one.wanted_at() for one in self._channels]
-        times += [self._intake.wanted_at(), self._finish.wanted_at(), self._strays.wanted_at()]
-        times.append(self._shared.failed.first())
+        times += [self._finish.wanted_at(), self._strays.wanted_at(), self._shared.failed.first()]
+        if not self._finish.bouncing:
+            times.append(self._intake.wanted_at())
         return min(time for time in (*times, now + LONGEST_WAIT) if time is not None)
 
     def _talk(self, ready: set[int], now: int) -> None:

@@ -15,7 +15,7 @@ from pymail.queue.shared import Shared
 from pymail.unix.background import Background
 from pysvc.unix.files import sync_directory
 
-MOST_BOUNCES = 4  # injected at the same time
+MOST_BOUNCES = 4  # injected at the same time, before the next ones are
 MOST_ENDED = 32   # messages whose names are made to disappear durably together
 
 
@@ -27,31 +27,34 @@ class Finish:
     def __init__(self, shared: Shared, bounces: Bounces, background: Background, cleaner: Cleaner) -> None:
         self._shared, self._bounces = shared, bounces
         self._background, self._cleaner = background, cleaner
-        self._bouncing = 0            # bounces under way
+        self._bouncing = 0             # bounces under way
         self._settled: list[int] = []  # nothing is left to tell anybody
-        self._removing = False        # whether info files are on their way out
+        self._removing = False         # whether info files are on their way out
 
     @property
-    def pending(self) -> bool:
-        """Whether there are messages half-way through."""
-        return bool(self._bouncing or self._settled or self._removing)
+    def bouncing(self) -> bool:
+        """Whether bounces are under way."""
+        return self._bouncing > 0
 
     def wanted_at(self) -> int | None:
         """When there will be something to do, if nothing else happens; 0 for at once."""
         if self._settled and not self._removing:
             return 0
-        room = self._bouncing < MOST_BOUNCES and len(self._settled) < MOST_ENDED
-        return self._shared.done.first() if room else None
+        return None if self._bouncing or self._settled else self._shared.done.first()
 
     def step(self, now: int) -> None:
+        if not self._bouncing:
+            self._take_up(now)
+        if self._settled and not self._removing:
+            self._remove(now)
+
+    def _take_up(self, now: int) -> None:
         while self._bouncing < MOST_BOUNCES and len(self._settled) < MOST_ENDED:
             number = self._shared.done.take(now)
             if number is None:
                 break
             if self._is_over(number, now):
                 self._tell(number, now)
-        if self._settled and not self._removing:
-            self._remove(now)
 
     def _again(self, number: int, now: int) -> None:
         self._shared.done.add(now + SYSTEM_TROUBLE, number)
@@ -90,6 +93,8 @@ class Finish:
             self._settled.append(number)
         else:
             self._again(number, now)
+        if self._settled and not self._removing:
+            self._remove(now)
 
     def _remove(self, now: int) -> None:
         """Remove info files, all that are at hand; mess follows when that is durable."""

@@ -5,6 +5,7 @@ deliveries of others go on meanwhile; see queue.order. Source: qmail-send.c todo
 """
 
 import os
+import select
 
 from pymail.engines.rewrite import Rewriter
 from pymail.formats import activity, envelope
@@ -217,7 +218,8 @@ def make_durable(messages: list[Message]) -> list[Message]:
 class Intake:
     """Scans todo/ when the trigger is pulled, and now and then; one batch is on its way at a time.
 
-    A scan begins only when no batch is on its way, so that no message is taken up twice.
+    A scan begins only when no batch is on its way, so that no message is taken up twice; and while no
+    bounce is, so that a bounce is not recorded as a new message before it is recorded as a bounce.
     """
 
     __slots__ = ("_background", "_cleaner", "_left", "_next_scan", "_scan", "_shared", "_trigger")
@@ -247,16 +249,27 @@ class Intake:
             return None
         return 0 if self._scan is not None else self._next_scan
 
-    def step(self, now: int, triggered: bool) -> None:
-        """Take up the next batch, if there is anything to take up and no batch on its way."""
+    def step(self, now: int, may_begin: bool) -> None:
+        """Take up the next batch, if there is anything to take up and no batch on its way.
+
+        may_begin: whether a scan may.
+        """
         if self.pending:
             return
-        if self._scan is None and (triggered or now >= self._next_scan):
+        if self._scan is None and may_begin and (now >= self._next_scan or self._pulled()):
             self._begin_scan(now)
         batch = self._take() if self._scan is not None else []
         if batch:
             self._left = len(batch)
             self._background.start(lambda: make_durable(batch), lambda batch: self._durable(batch, now))
+
+    def _pulled(self) -> bool:
+        """Whether the trigger has been pulled since it was renewed."""
+        if self._trigger is None:
+            return False
+        poll = select.poll()
+        poll.register(self._trigger.fd, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _renew_trigger(self) -> None:
         """Forget the calls so far. Without a trigger there are still the scans now and then."""

@@ -125,6 +125,10 @@ class Sending:
         for their in theirs.values():
             os.close(their)
 
+    def fd(self, number: int) -> int:
+        """The test's end of one of qmail-send's descriptors."""
+        return self._fds[number]
+
     def hang_up(self, fd: int) -> None:
         """Close the test's end of one of qmail-send's descriptors."""
         os.close(self._fds.pop(fd))
@@ -195,6 +199,10 @@ class Sending:
 
     def raw_report(self, channel: int, data: bytes) -> None:
         os.write(self._fds[2 + 2 * channel], data)
+
+    def ready(self) -> None:
+        """Wait until qmail-send has come up."""
+        self.until(lambda: self.log, what="the first line")
 
     def quiet(self) -> None:
         """Wait until qmail-send sleeps: everything it had to do at once is done."""
