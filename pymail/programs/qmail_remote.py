@@ -18,7 +18,8 @@ Files:       control/helohost        what to call this host; default me
 Exit codes:  0 always
 
 Whatever in the message is a line end to anybody (CR, LF, CR LF) is sent as CR LF, and a dot behind it is
-doubled. Once a connection is made no other host is tried. Addresses are IPv4 only.
+doubled. An address with a line end in it is refused as wrong usage. Once a connection is made no other
+host is tried. Addresses are IPv4 only.
 """
 
 import os
@@ -84,6 +85,8 @@ def deliver(argv: list[str]) -> list[bytes]:
     if len(argv) < 4:
         raise remote.Undeliverable(MISUSED)
     host, sender, *recipients = map(os.fsencode, argv[1:])
+    if any(b"\r" in address or b"\n" in address for address in (sender, *recipients)):
+        raise remote.Undeliverable(MISUSED)  # a line end would begin another command
     home = served(argv[0])
     configuration = Configuration(home)
     addresses, port = places(configuration, host)

@@ -143,12 +143,12 @@ class Conversation:
         reply = yield b"HELO " + self._helo + b"\r\n"
         if reply.code != 250:
             return self._connected(b"Z", b"but my name was rejected", reply)
-        reply = yield b"MAIL FROM:<" + quote_address(self._sender) + b">\r\n"
+        reply = yield b"MAIL FROM:" + _path(self._sender) + b"\r\n"
         if reply.code >= 400:
             return self._connected(_letter(reply), b"but sender was rejected", reply)
         accepted = False
         for recipient in self._recipients:
-            reply = yield b"RCPT TO:<" + quote_address(recipient) + b">\r\n"
+            reply = yield b"RCPT TO:" + _path(recipient) + b"\r\n"
             accepted |= self._recipient(reply)
         if not accepted:
             return self._report(b"DGiving up on " + self._host, reply)
@@ -182,6 +182,11 @@ class Conversation:
     def _report(self, text: bytes, reply: Reply) -> None:
         said = b"Remote host said: " + reply.text.replace(b"\0", b"?") if reply.text else b""
         self.reports.append(text + b".\n" + said)
+
+
+def _path(address: bytes) -> bytes:
+    """An address as MAIL and RCPT take it; one without a domain goes as it is."""
+    return b"<" + (quote_address(address) if b"@" in address else address) + b">"
 
 
 def _letter(reply: Reply) -> bytes:
