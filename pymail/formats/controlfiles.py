@@ -143,6 +143,11 @@ FILES = (
     ControlFile("defaultdelivery", TEXT, None, classic=False,
         readers="rc", reread=AT_START,
         meaning="delivery instructions for users without a .qmail; first argument of qmail-start"),
+    ControlFile("tcp.smtp", TEXT, None, classic=False,
+        readers="qmailctl cdb", reread=EACH_RUN,
+        meaning="who may connect to a private instance's SMTP service, and relay; source for tcprules"),
+    ControlFile("tcp.smtp.cdb", CDB, None, classic=False,
+        readers="tcpserver", reread=EACH_RUN, meaning="tcp.smtp, compiled"),
 )  # fmt: skip
 
 BY_NAME = {file.name: file for file in FILES}
