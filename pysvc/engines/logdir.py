@@ -23,9 +23,10 @@ class Current:
     def __init__(self, size: int, limit: int) -> None:
         self.size, self.limit = size, limit
 
-    def fits(self, count: int) -> bool:
-        """Whether so many bytes can be written without another look at the limit."""
-        return self.size + count < self.limit - MARGIN
+    @property
+    def room(self) -> int:
+        """Fewer bytes than this can be written without another look at the limit."""
+        return self.limit - MARGIN - self.size
 
     @property
     def full(self) -> bool:
@@ -35,7 +36,7 @@ class Current:
     def share(self, chunk: bytes) -> int:
         """How many bytes of the next write belong into this file, which is not full."""
         count = min(len(chunk), self.limit - self.size)
-        if self.fits(count):
+        if count < self.room:
             return count
         return chunk.rfind(b"\n", 0, count) + 1 or count
 

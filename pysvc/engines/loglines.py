@@ -6,6 +6,7 @@ line goes through as it comes. So memory does not grow with the length of a line
 
 from itertools import compress
 
+from pysvc.engines.logdir import READ
 from pysvc.formats import logscript
 
 TYPE_CHECKING = False
@@ -42,9 +43,19 @@ class Lines:
         """Whether a line has begun and not ended."""
         return self._held != b"" or self._taking is not None
 
-    def most(self, data: bytes, stamp: bytes) -> int:
-        """How many bytes a directory may get of data, if it gets every line."""
-        return len(self._held) + len(data) + (data.count(b"\n") + 1) * len(stamp)
+    def share(self, data: bytes, stamp: bytes, room: int) -> int:
+        """How many bytes of data, of whole reads of the original, leave less than `room` in any directory.
+
+        At least one read, which may be too much.
+        """
+        most = len(self._held) + len(stamp)
+        if most + len(data) * (1 + len(stamp)) < room:  # nothing but newlines would do
+            return len(data)
+        for start in range(0, len(data), READ):
+            most += READ + data.count(b"\n", start, start + READ) * len(stamp)
+            if most >= room:
+                return start or READ
+        return len(data)
 
     def take(self, data: bytes, stamp: bytes) -> Batch:
         """What to do with data.

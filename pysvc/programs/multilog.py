@@ -23,6 +23,7 @@ Exit codes:  0 end of input, or TERM; 111 unable to start. Later trouble is said
 
 import os
 import select
+import sys
 import time
 
 from pysvc import launch
@@ -51,15 +52,15 @@ class Log:
         self._current = logdir.Current(self._files.size, directory.size)
         self._inside = False
 
-    def fits(self, count: int) -> bool:
-        """Whether so many bytes surely do not fill the file."""
-        return self._current.fits(count)
+    @property
+    def room(self) -> int:
+        return self._current.room
 
     def write(self, text: bytes) -> None:
         """Append text. What does not fit must be no more than the original reads at a time."""
         if not text:
             return
-        if self._current.fits(len(text)):
+        if len(text) < self._current.room:
             self._append(text)
         else:
             for chunk in logdir.chunks(text, self._inside):
@@ -112,15 +113,14 @@ class Logger:
 
     def feed(self, data: bytes) -> None:
         """Take what was read. Everything that can be decided is in the logs when this returns."""
-        self._feed(data, tai64n.label(time.time_ns()) + b" " if self._stamped else b"")
+        stamp = tai64n.label(time.time_ns()) + b" " if self._stamped else b""
+        while data:
+            room = min((log.room for log in self.logs), default=sys.maxsize)
+            end = self._lines.share(data, stamp, room)
+            self._take(data[:end], stamp)
+            data = data[end:]
 
-    def _feed(self, data: bytes, stamp: bytes) -> None:
-        most = self._lines.most(data, stamp)
-        if len(data) > logdir.READ and not all(log.fits(most) for log in self.logs):
-            middle = -(-len(data) // 2 // logdir.READ) * logdir.READ
-            self._feed(data[:middle], stamp)
-            self._feed(data[middle:], stamp)
-            return
+    def _take(self, data: bytes, stamp: bytes) -> None:
         batch = self._lines.take(data, stamp)
         for line in batch.alerts:
             _show(logscript.alert(line))
