@@ -15,7 +15,7 @@ Environment: services find nothing but PATH: /command:/usr/local/bin:/usr/local/
 import os
 
 from pysvc import launch
-from pysvc.unix import chain
+from pysvc.unix import chain, title
 from pysvc.unix.strerr import unable_to
 
 PATH = "/command:/usr/local/bin:/usr/local/sbin:/bin:/sbin:/usr/bin:/usr/sbin:/usr/X11R6/bin"
@@ -28,6 +28,7 @@ def main(argv: list[str]) -> int:
         # A process's title has the room that its arguments had when it began: begin again with enough.
         with unable_to(f"run {argv[0]}"):
             os.execve(argv[0], [argv[0], *TITLE], os.environb)
+    title.load()  # it finds the arguments by where the environment lies, which must not have changed
     services = arrange(os.path.dirname(os.path.realpath(argv[0])))
     with unable_to("open /dev/null"):
         null = os.open("/dev/null", os.O_RDWR)

@@ -27,14 +27,21 @@ def _load() -> "Callable[[str], None] | None":
         package.__path__ = [f"{folder}/setproctitle"]
         sys.modules["setproctitle"] = package
     try:
-        from setproctitle._setproctitle import setproctitle
+        from setproctitle._setproctitle import getproctitle, setproctitle
     except ImportError:
         return None
+    try:
+        getproctitle()  # the first call makes it look for the arguments
+    except UnicodeDecodeError:
+        pass  # it has found them, but cannot read them
     return setproctitle  # type: ignore[no-any-return]
 
 
 def load() -> None:
-    """Load what set_title needs; before a fork, so that each child need not (it costs 0.7 MB of its own)."""
+    """Load what set_title needs; before a fork, so that each child need not (it costs 0.7 MB of its own).
+
+    Also before os.environ is changed: afterwards the place of the arguments cannot be found any more.
+    """
     global _set, _tried
     if not _tried:
         _set, _tried = _load(), True
@@ -65,6 +72,6 @@ def room() -> int | None:
     try:
         with open("/proc/self/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
-        return int(fields[48]) - int(fields[45]) - 1
+        return int(fields[48]) - int(fields[45]) - 2  # what ends the arguments and the environment
     except (OSError, IndexError, ValueError):
         return None

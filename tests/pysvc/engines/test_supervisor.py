@@ -24,7 +24,8 @@ def running(want: bool = True) -> Supervisor:
         (b"x", [ANNOUNCE], [ANNOUNCE, EXIT]),
         (b"p", ["STOP", ANNOUNCE], [ANNOUNCE]),
         (b"c", ["CONT", ANNOUNCE], [ANNOUNCE]),
-        (b"h", ["HUP"], []), (b"a", ["ALRM"], []), (b"i", ["INT"], []), (b"t", ["TERM"], []), (b"k", ["KILL"], []),
+        (b"h", ["HUP"], []), (b"a", ["ALRM"], []), (b"i", ["INT"], []), (b"t", ["TERM"], []),
+        (b"k", ["KILL"], []),
         (b"q", [], []), (b"U", [], []), (b"\n", [], []), (b"", [], []),
     ],
 )  # fmt: skip
@@ -42,7 +43,8 @@ def test_begin(up: bool, actions: list[str]) -> None:
     ("commands", "actions"),
     [
         (b"", [ANNOUNCE, START]), (b"d", [ANNOUNCE]), (b"o", [ANNOUNCE]), (b"ou", [ANNOUNCE, START]),
-        (b"x", [ANNOUNCE, EXIT]), (b"ux", [ANNOUNCE, EXIT]), (b"dx", [ANNOUNCE, EXIT]), (b"xu", [ANNOUNCE, EXIT]),
+        (b"x", [ANNOUNCE, EXIT]), (b"ux", [ANNOUNCE, EXIT]), (b"dx", [ANNOUNCE, EXIT]),
+        (b"xu", [ANNOUNCE, EXIT]),
         (b"du", [ANNOUNCE, START]), (b"ud", [ANNOUNCE]), (b"tkiha", [ANNOUNCE, START]),
     ],
 )  # fmt: skip

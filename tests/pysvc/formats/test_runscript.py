@@ -58,18 +58,24 @@ def test_recognised(body: bytes, words: list[bytes]) -> None:
 @pytest.mark.parametrize(
     "script",
     [
-        b"", b"#!/bin/sh", SHEBANG, b"#!/bin/sh -e\nexec a\n", b"#!/bin/bash\nexec a\n", b"#! /bin/sh\nexec a\n",
+        b"", b"#!/bin/sh", SHEBANG, b"#!/bin/sh -e\nexec a\n", b"#!/bin/bash\nexec a\n",
+        b"#! /bin/sh\nexec a\n",
         SHEBANG + b"exec a",         # may be half written
         SHEBANG + b"exec a \\\n",    # continued by nothing yet
         SHEBANG + b"a\n", SHEBANG + b"exec\n", SHEBANG + b"exec 2>&1\n", SHEBANG + b"exec -a b c\n",
         SHEBANG + b"exec a\nexec b\n", SHEBANG + b"A=1 exec a\n", SHEBANG + b"exec a; b\n",
-        SHEBANG + b"exec a # b\n", SHEBANG + b"exec a #\n", SHEBANG + b"exec a 'b'\n", SHEBANG + b"exec a $b\n",
-        SHEBANG + b"exec a `b`\n", SHEBANG + b"exec a *\n", SHEBANG + b"exec a ?\n", SHEBANG + b"exec a [b]\n",
-        SHEBANG + b"exec a ~\n", SHEBANG + b"exec a {b,c}\n", SHEBANG + b"exec a !b\n", SHEBANG + b"exec a ^\n",
-        SHEBANG + b"exec a &\n", SHEBANG + b"exec a | b\n", SHEBANG + b"exec a >b\n", SHEBANG + b"exec a <b\n",
+        SHEBANG + b"exec a # b\n", SHEBANG + b"exec a #\n", SHEBANG + b"exec a 'b'\n",
+        SHEBANG + b"exec a $b\n",
+        SHEBANG + b"exec a `b`\n", SHEBANG + b"exec a *\n", SHEBANG + b"exec a ?\n",
+        SHEBANG + b"exec a [b]\n",
+        SHEBANG + b"exec a ~\n", SHEBANG + b"exec a {b,c}\n", SHEBANG + b"exec a !b\n",
+        SHEBANG + b"exec a ^\n",
+        SHEBANG + b"exec a &\n", SHEBANG + b"exec a | b\n", SHEBANG + b"exec a >b\n",
+        SHEBANG + b"exec a <b\n",
         SHEBANG + b"exec a 2>&1 b\n", SHEBANG + b"exec a 12>&1\n", SHEBANG + b"exec a b2>&1\n",
         SHEBANG + b"exec a 1>&2\n", SHEBANG + b"exec a 2>&1 2>&1\n", SHEBANG + b"exec a b\\c\n",
-        SHEBANG + b"exec a \\\\\n", SHEBANG + b"exec a\r\n", SHEBANG + b"exec a \xe9\n", SHEBANG + b"exec a \0\n",
+        SHEBANG + b"exec a \\\\\n", SHEBANG + b"exec a\r\n", SHEBANG + b"exec a \xe9\n",
+        SHEBANG + b"exec a \0\n",
         SHEBANG + b"exec a \\\n# b\n",
     ],
 )  # fmt: skip
@@ -88,9 +94,9 @@ def show() -> Iterator[Path]:
 
 
 PIECES = st.sampled_from(
-    [b" ", b" ", b" ", b"\t", b"\n", b"\\\n", b" \\\n ", b"#", b"\\", b"a", b"B=c", b"-d", b"2>&1", b" 2>&1", b"2", b">&1",
-     b"'", b'"', b"$a", b"~", b"*", b";", b"&", b"(", b"{x,y}", b"%1", b"@", b"+", b":", b",", b"/e.f", b"!", b"\r",
-     b"exec", b"exec ", b"\n# g", b" #"]
+    [b" ", b" ", b" ", b"\t", b"\n", b"\\\n", b" \\\n ", b"#", b"\\", b"a", b"B=c", b"-d", b"2>&1", b" 2>&1",
+     b"2", b">&1", b"'", b'"', b"$a", b"~", b"*", b";", b"&", b"(", b"{x,y}", b"%1", b"@", b"+", b":", b",",
+     b"/e.f", b"!", b"\r", b"exec", b"exec ", b"\n# g", b" #"]
 )  # fmt: skip
 
 

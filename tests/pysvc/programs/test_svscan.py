@@ -1,0 +1,318 @@
+"""svscan: its passes, and the tree of processes it keeps"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pysvc.engines.scanner import LIMIT, Scanner
+from pysvc.programs import svscan
+from tests.support.services import (
+    alive,
+    children,
+    command_line,
+    pid_of,
+    process_state,
+    script,
+    service,
+    state,
+    up,
+)  # fmt: skip
+from tests.support.world import Place, Running, eventually
+
+# A log program that shows on its standard output what came, and when it came to an end
+LOG = "#!/bin/sh\nwhile read line; do echo \"$line\" >>lines; done\necho end of file >>lines\n"
+TALKER = "#!/bin/sh\necho $$\nexec sleep 1000\n"
+
+
+@pytest.fixture
+def scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator["Passes"]:
+    monkeypatch.chdir(tmp_path)
+    passes = Passes(tmp_path)
+    monkeypatch.setattr(svscan, "start", passes.start)
+    monkeypatch.setattr(svscan, "warn", passes.warn)
+    yield passes
+    for made in passes.scanner.services.values():
+        for fd in made.pipe or ():
+            os.close(fd)
+
+
+class Passes:
+    """svscan's passes over a real directory, with no processes behind them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.scanner = path, Scanner()
+        self.started: list[str] = []
+        self.warnings: list[str] = []
+        self.pid = 100
+
+    def start(self, what: str, child: Callable[[], int]) -> int:
+        self.started.append(what)
+        self.pid += 1
+        return self.pid
+
+    def warn(self, program: str, text: str, error: OSError | None = None) -> None:
+        self.warnings.append(text)
+
+    def look(self) -> list[str]:
+        """One pass; what it started."""
+        self.started = []
+        svscan.look(self.scanner)
+        return sorted(self.started)
+
+    def bury(self) -> None:
+        for pid in range(101, self.pid + 1):
+            self.scanner.died(pid)
+
+
+def test_what_is_a_service(scan: Passes) -> None:
+    for name in ("a", ".hidden", "b"):
+        (scan.path / name).mkdir()
+    (scan.path / "file").touch()
+    (scan.path / "link").symlink_to("a")
+    (scan.path / "dangling").symlink_to("nowhere")
+    first = scan.look()
+    assert first in (["a", "b"], ["b", "link"])
+    assert scan.look() == []
+    assert scan.warnings == ["unable to stat dangling"] * 2
+
+
+@pytest.mark.parametrize("kind", ["directory", "file", "link"])
+def test_any_log_counts(scan: Passes, kind: str) -> None:
+    (scan.path / "a").mkdir()
+    log = scan.path / "a/log"
+    if kind == "directory":
+        log.mkdir()
+    elif kind == "file":
+        log.touch()
+    else:
+        (scan.path / ".elsewhere").mkdir()
+        log.symlink_to("../.elsewhere")
+    assert scan.look() == ["a", "a/log"]
+
+
+def test_log_is_decided_once(scan: Passes) -> None:
+    (scan.path / "a").mkdir()
+    (scan.path / "b/log").mkdir(parents=True)
+    scan.look()
+    (scan.path / "a/log").mkdir()
+    (scan.path / "b/log").rmdir()
+    scan.bury()
+    assert scan.look() == ["a", "b", "b/log"]
+
+
+def test_log_cannot_be_told(scan: Passes) -> None:
+    (scan.path / "a").mkdir()
+    (scan.path / "a/log").symlink_to("log")
+    assert scan.look() == []
+    assert scan.warnings == ["unable to stat a/log"]
+    (scan.path / "a/log").unlink()
+    assert scan.look() == ["a"]
+
+
+def test_rename_and_replacement(scan: Passes) -> None:
+    (scan.path / "a").mkdir()
+    scan.look()
+    (scan.path / "a").rename(scan.path / "b")
+    assert scan.look() == []
+    (scan.path / "a").mkdir()
+    assert scan.look() == ["a"]
+    scan.bury()
+    assert scan.look() == ["a", "b"]
+
+
+def test_removed_service_is_forgotten(scan: Passes) -> None:
+    """But only when its processes are gone; then its pipe is closed."""
+    (scan.path / "a/log").mkdir(parents=True)
+    scan.look()
+    [made] = scan.scanner.services.values()
+    assert made.pipe is not None
+    (scan.path / "a").rename(scan.path / ".a")
+    scan.look()
+    assert len(scan.scanner.services) == 1
+    os.fstat(made.pipe[0])
+    scan.bury()
+    scan.look()
+    assert scan.scanner.services == {}
+    for fd in made.pipe:
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(fd)
+
+
+def test_pipe_is_closed_on_exec(scan: Passes) -> None:
+    (scan.path / "a/log").mkdir(parents=True)
+    scan.look()
+    [made] = scan.scanner.services.values()
+    assert [os.get_inheritable(fd) for fd in made.pipe or ()] == [False, False]
+
+
+def test_too_many(scan: Passes) -> None:
+    for inode in range(LIMIT):
+        scan.scanner.add((0, inode), None).pid = 1
+    (scan.path / "a").mkdir()
+    assert scan.look() == []
+    assert scan.warnings == ["unable to start a: running too many services"]
+
+
+def test_unreadable_directory_forgets_nothing(scan: Passes, monkeypatch: pytest.MonkeyPatch) -> None:
+    (scan.path / "a").mkdir()
+    scan.look()
+    scan.bury()
+
+    def fail(path: str) -> list[str]:
+        raise PermissionError(13, "no")
+
+    monkeypatch.setattr(svscan.os, "listdir", fail)
+    assert scan.look() == []
+    assert scan.warnings == ["unable to read directory"]
+    assert len(scan.scanner.services) == 1
+
+
+# As a process
+
+
+def start(place: Place, **options: object) -> Running:
+    return place.start("svscan", "service", **{"stdin": subprocess.DEVNULL, **options})  # type: ignore[arg-type]
+
+
+def first_line(running: Running) -> str:
+    assert running.process.stderr is not None
+    return str(running.process.stderr.readline().decode())
+
+
+def supervises(running: Running) -> dict[str, int]:
+    """The pids of the supervise processes by their argument."""
+    found = {}
+    for pid in children(running.pid):
+        words = command_line(pid).rstrip(b"\0").replace(b"\0", b" ").split()
+        if len(words) > 1 and words[-2].endswith(b"supervise") and process_state(pid) != "Z":
+            found[words[-1].decode()] = pid
+    return found
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def test_no_directory(place: Place) -> None:
+    done = place.run("svscan", "nowhere")
+    message = b"svscan: fatal: unable to chdir to nowhere: file does not exist\n"
+    assert (done.returncode, done.stderr) == (111, message)
+
+
+def test_supervise_is_looked_up(place: Place) -> None:
+    service(place, "service/a")
+    running = start(place, stderr=subprocess.PIPE, env={"PATH": "/nowhere"})
+    assert first_line(running) == "svscan: warning: unable to start supervise a: file does not exist\n"
+
+
+def test_supervise_of_the_log_is_looked_up(place: Place) -> None:
+    service(place, "service/a")
+    service(place, "service/a/log")
+    running = start(place, stderr=subprocess.PIPE, env={"PATH": "/nowhere"})
+    assert {first_line(running), first_line(running)} == {
+        f"svscan: warning: unable to start supervise {name}: file does not exist\n" for name in ("a", "a/log")
+    }
+
+
+def test_log_is_a_file(place: Place) -> None:
+    (service(place, "service/a") / "log").touch()
+    running = start(place, stderr=subprocess.PIPE)
+    assert first_line(running) == "supervise: fatal: unable to chdir to log: not a directory\n"
+
+
+def test_current_directory(place: Place) -> None:
+    a = service(place, "service/a")
+    running = place.start("svscan", cwd=place.path / "service")
+    up(a)
+    assert supervises(running).keys() == {"a"}
+
+
+def test_tree(place: Place) -> None:
+    """Logged and not logged; no descriptor of one service in another."""
+    a = service(place, "service/a", TALKER)
+    log = service(place, "service/a/log", LOG)
+    b = service(place, "service/b")
+    (place.path / "service/again").symlink_to("b")
+    running = start(place)
+    talker, quiet, _ = up(a), up(b), up(log)
+    eventually(lambda: lines(log / "lines") == [str(talker)])
+    assert sum(1 for pid in children(running.pid) if process_state(pid) != "Z") == 3
+    for pid in (talker, quiet):
+        eventually(lambda pid=pid: command_line(pid) == b"sleep\0001000\0")
+        assert set(os.listdir(f"/proc/{pid}/fd")) == {"0", "1", "2"}
+    assert os.readlink(f"/proc/{quiet}/fd/1") == os.readlink(f"/proc/{running.pid}/fd/1")
+    assert os.readlink(f"/proc/{talker}/fd/2") == os.readlink(f"/proc/{running.pid}/fd/2")
+    assert os.getpgid(talker) == os.getpgid(running.pid)
+
+
+def test_what_dies_comes_back(place: Place) -> None:
+    """Either supervise, or the log program: the pipe survives, nothing written meanwhile is lost."""
+    a = service(place, "service/a", TALKER)
+    log = service(place, "service/a/log", LOG)
+    running = start(place)
+    talker, logger = up(a), up(log)
+    eventually(lambda: lines(log / "lines") == [str(talker)])
+    before = supervises(running)
+    for pid in before.values():
+        os.kill(pid, signal.SIGKILL)
+    os.kill(logger, signal.SIGKILL)
+    os.kill(talker, signal.SIGKILL)
+    # A zombie until the next pass: svscan does not wake for it.
+    eventually(lambda: [process_state(pid) for pid in before.values()] == ["Z", "Z"])
+    second = up(a, but=talker)
+    up(log, but=logger)
+    eventually(lambda: lines(log / "lines") == [str(talker), str(second)])
+    after = supervises(running)
+    assert after.keys() == {"a", "log"}
+    assert not set(after.values()) & set(before.values())
+
+
+def test_death_of_svscan(place: Place) -> None:
+    """Everything goes on; a new svscan's supervise cannot have the lock; svc -dx ends the old ones."""
+    a = service(place, "service/a", TALKER)
+    log = service(place, "service/a/log", LOG)
+    running = start(place)
+    talker, logger = up(a), up(log)
+    old = supervises(running)
+    running.signal(signal.SIGTERM)
+    assert running.wait() == -signal.SIGTERM
+    assert all(map(alive, [talker, logger, *old.values()]))
+    another = start(place, stderr=subprocess.PIPE)
+    refused = "supervise: fatal: unable to acquire {}/supervise/lock: temporary failure\n"
+    assert {first_line(another), first_line(another)} == {refused.format("a"), refused.format("log")}
+    assert (pid_of(a), pid_of(log)) == (talker, logger)
+    assert place.run("svc", "-dx", "service/a", "service/a/log").returncode == 0
+    up(a, but=talker)
+    up(log, but=logger)
+    eventually(lambda: len(supervises(another)) == 2)
+
+
+def test_log_sees_the_end(place: Place) -> None:
+    """When svscan, supervise and the service are gone, and not before."""
+    a = service(place, "service/a", TALKER)
+    log = service(place, "service/a/log", LOG)
+    running = start(place)
+    up(a), up(log)
+    assert place.run("svc", "-dx", "service/a").returncode == 0
+    eventually(lambda: "a" not in supervises(running))
+    (place.path / "service/a").rename(place.path / "service/.a")
+    hidden = place.path / "service/.a/log"
+    assert state(hidden).pid
+    assert "end of file" not in lines(hidden / "lines")
+    running.stop()
+    eventually(lambda: "end of file" in lines(hidden / "lines"))
+
+
+def test_late_service(place: Place) -> None:
+    (place.path / "service").mkdir()
+    place.own()
+    start(place)
+    a = service(place, "service/.a")
+    script(a, "#!/bin/sh\nexec fghack sleep 1000\n")
+    a = a.rename(place.path / "service/a")
+    pid = up(a)
+    eventually(lambda: command_line(pid).startswith(b"fghack sleep 1000"))

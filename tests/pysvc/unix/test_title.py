@@ -1,0 +1,36 @@
+"""What ps shows"""
+
+from tests.support.services import command_line
+from tests.support.world import Place, eventually
+
+
+def test_arguments_that_are_not_utf8(place: Place) -> None:
+    """A byte that the title cannot show must not keep a program from running."""
+    done = place.run("pgrphack", "svok", b"\xff\xfe")
+    assert done.returncode == 111
+    assert done.stderr == b"svok: fatal: unable to chdir to \xff\xfe: file does not exist\n"
+
+
+def test_shown_after_a_chain(place: Place) -> None:
+    running = place.start("pgrphack", "fghack", "sh", "-c", "sleep 1000", b"\xff")
+    eventually(lambda: command_line(running.pid).rstrip(b"\0") == b"fghack sh -c sleep 1000 ?")
+    with open(f"/proc/{running.pid}/comm") as file:
+        assert file.read() == "fghack\n"
+
+
+def test_room(place: Place) -> None:
+    """A title takes all that arguments and environment took, and loses its end beyond."""
+    program = place.path / "show"
+    program.write_text(
+        f"import sys; sys.path += {place.world.path!r}\n"
+        "from pysvc.unix import title\n"
+        "title.set_title(['x' * (title.room() - 2), 'abc'])\n"
+        "print(title.room(), open('/proc/self/cmdline').read())\n"
+    )
+    place.own()
+    for environment in ({}, {"A": "b"}):
+        done = place.run(place.world.python, "-IS", program, env=environment)
+        size, title = done.stdout.decode().rstrip("\n").split(" ", 1)
+        shown = title.rstrip("\0")
+        assert shown.startswith("x" * (int(size) - 2) + " a")
+        assert len(shown) - int(size) in (0, 1)
