@@ -113,15 +113,16 @@ def no_delay(connection: _socket.socket) -> None:
 
 
 def wait(fd: int, events: int, deadline: float) -> bool:
-    """Wait until a descriptor is ready, or until the deadline; whether it is ready."""
+    """Wait until a descriptor is ready, or until the deadline; whether it is ready.
+
+    After the deadline nothing is ready any more: who sends without pause does not win time.
+    """
     poll = select.poll()
     poll.register(fd, events)
-    while True:
-        left = deadline - time.monotonic()
-        if poll.poll(max(0.0, min(left, LONGEST_WAIT)) * 1000):
+    while (left := deadline - time.monotonic()) > 0:
+        if poll.poll(min(left, LONGEST_WAIT) * 1000):
             return True
-        if left <= 0:
-            return False
+    return False
 
 
 def connect(address: bytes, port: int, deadline: float, local: bytes | None = None) -> _socket.socket:
