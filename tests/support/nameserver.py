@@ -1,0 +1,176 @@
+"""A network of one's own with stub DNS and IDENT servers, and one connection to a tcpserver in it
+
+Run as `unshare -n python nameserver.py`: the look-ups go to port 53 and 113, which needs root and must
+not disturb the machine. Standard input is a JSON object, standard output another:
+
+    in:  "dns"      [server, ...]: each an object of "NAME TYPE" -> answer, served on 127.0.0.(10 + index)
+         "ident"    what the IDENT server sends to each client (latin-1), absent: nobody listens
+         "command"  the tcpserver's arguments, which must contain -1
+         "env"      its environment
+         "connect"  false: only start, and wait for it to end
+         "signal"   a signal to be sent to the child as soon as the first query arrives
+    out: "output"   what the connection brought (latin-1)
+         "log"      descriptor 2 of the server
+         "code"     its exit code, 0 after SIGTERM
+         "queries"  [[server, "NAME TYPE", over tcp], ...]
+         "asked"    what the IDENT server was asked
+
+An answer is a list of records, or "nxdomain", "servfail", "silent", "malformed" (a PTR record that points
+to itself), "short" (a record is missing), "forged", "oversized", or {"tcp": answer}: truncated by UDP.
+A record is [type, text]: an address for A and AAAA, a wire name in hex for PTR, a string for TXT.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+
+TYPES = {1: "A", 12: "PTR", 16: "TXT", 28: "AAAA"}
+RCODES = {"servfail": 2, "nxdomain": 3}
+queries: list[list[object]] = []
+asked: list[str] = []
+arrived = threading.Event()
+
+
+def loopback_up() -> None:
+    """What `ip link set lo up` does: SIOCSIFFLAGS with IFF_UP and IFF_RUNNING."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, 0x8914, struct.pack("16sh22x", b"lo", 0x41))
+
+
+def data_of(kind: str, text: str) -> bytes:
+    if kind == "PTR":
+        return bytes.fromhex(text)
+    if kind == "TXT":
+        return bytes([len(text)]) + text.encode("latin-1")
+    return socket.inet_pton(socket.AF_INET if kind == "A" else socket.AF_INET6, text)
+
+
+class DnsServer:
+    def __init__(self, index: int, zone: dict) -> None:
+        self.index, self.zone = index, zone
+        self.address = (f"127.0.0.{10 + index}", 53)
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.udp.bind(self.address)
+        self.tcp = socket.create_server(self.address)
+        for loop in (self.serve_udp, self.serve_tcp):
+            threading.Thread(target=loop, daemon=True).start()
+
+    def serve_udp(self) -> None:
+        while True:
+            query, client = self.udp.recvfrom(4096)
+            for reply in self.replies(query, False):
+                self.udp.sendto(reply, client)
+
+    def serve_tcp(self) -> None:
+        while True:
+            connection, _ = self.tcp.accept()
+            size = int.from_bytes(connection.recv(2, socket.MSG_WAITALL), "big")
+            for reply in self.replies(connection.recv(size, socket.MSG_WAITALL), True):
+                framed = len(reply).to_bytes(2, "big") + reply
+                connection.sendall(framed[:3])
+                connection.sendall(framed[3:])
+            connection.close()
+
+    def replies(self, query: bytes, over_tcp: bool) -> list[bytes]:
+        end = 12
+        labels = []
+        while query[end]:
+            labels.append(query[end + 1 : end + 1 + query[end]].decode("latin-1"))
+            end += 1 + query[end]
+        question = query[12 : end + 5]
+        kind = TYPES[int.from_bytes(query[end + 1 : end + 3], "big")]
+        name = f"{'.'.join(labels)} {kind}"
+        queries.append([self.index, name, over_tcp])
+        arrived.set()
+        answer = self.zone.get(name, "nxdomain")
+        if isinstance(answer, dict):
+            answer = answer["tcp"] if over_tcp else "truncated"
+        return self.packets(query[:2], question, answer)
+
+    def packets(self, number: bytes, question: bytes, answer: object) -> list[bytes]:
+        def packet(flags: int, records: bytes = b"", count: int = 0) -> bytes:
+            return number + struct.pack(">5H", 0x8180 | flags, 1, count, 0, 0) + question + records
+
+        if answer == "silent":
+            return []
+        if answer == "truncated":
+            return [packet(0x0200)]
+        if answer == "malformed":  # a name that points to itself
+            at = 12 + len(question) + 12
+            pointer = struct.pack(">H", 0xC000 | at)
+            return [packet(0, b"\xc0\x0c\0\x0c\0\1\0\0\0\0\0\2" + pointer, 1)]
+        if answer == "short":
+            return [packet(0, b"", 1)]
+        if answer == "forged":  # wrong id, wrong question, no packet at all; the truth comes last
+            other = b"\1x" + question
+            truth = packet(RCODES["nxdomain"])
+            wrong = bytes([number[0] ^ 1, number[1]]) + truth[2:]
+            return [wrong, b"", b"\0" * 11, truth[:12] + other, truth[:5] + b"\2" + truth[6:], truth]
+        if answer == "oversized":
+            return [packet(0) + bytes(600), packet(RCODES["nxdomain"])]
+        if isinstance(answer, str):
+            return [packet(RCODES[answer])]
+        assert isinstance(answer, list)
+        numbers = {name: value for value, name in TYPES.items()}
+        records = b""
+        for kind, text in answer:
+            data = data_of(kind, text)
+            records += b"\xc0\x0c" + struct.pack(">HHIH", numbers[kind], 1, 60, len(data)) + data
+        return [packet(0, records, len(answer))]
+
+
+def serve_ident(reply: bytes) -> None:
+    server = socket.create_server(("127.0.0.1", 113))
+    while True:
+        connection, _ = server.accept()
+        asked.append(connection.recv(200).decode())
+        connection.sendall(reply)
+        connection.close()
+
+
+def conversation(work: dict) -> dict:
+    with subprocess.Popen(
+        work["command"], env=work["env"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as server:
+        assert server.stdout is not None and server.stderr is not None
+        output = b""
+        if work.get("connect", True):
+            port = int(server.stdout.readline())
+            with socket.create_connection(("127.0.0.1", port)) as client:
+                if "signal" in work:
+                    arrived.wait(20)
+                    with open(f"/proc/{server.pid}/task/{server.pid}/children") as children:
+                        os.kill(int(children.read().split()[0]), work["signal"])
+                while part := client.recv(65536):
+                    output += part
+            log = b""
+            while not log.endswith(b"status: 0/40\n") or b"end" not in log:  # the server goes on
+                log += os.read(server.stderr.fileno(), 65536)
+            server.send_signal(signal.SIGTERM)
+            log += server.stderr.read()
+        else:
+            log = server.stderr.read()
+        code = server.wait()
+    return {"output": output.decode("latin-1"), "log": log.decode("latin-1"), "code": code}
+
+
+def main() -> None:
+    work = json.load(sys.stdin)
+    loopback_up()
+    for index, zone in enumerate(work["dns"]):
+        DnsServer(index, zone)
+    if "ident" in work:
+        reply = work["ident"].encode("latin-1")
+        threading.Thread(target=serve_ident, args=(reply,), daemon=True).start()
+    result = conversation(work)
+    json.dump({**result, "queries": queries, "asked": asked}, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
