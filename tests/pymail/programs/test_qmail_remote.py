@@ -1,9 +1,11 @@
 """qmail-remote as a process, against servers that follow a script"""
 
+import json
 import os
 import re
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ from pymail.unix import tcpto
 from pymail.unix.home import Home
 from tests.support.homes import private_home
 from tests.support.smtp_peer import CLOSE, SILENCE, SmtpPeer
-from tests.support.world import Place, eventually, free_port, listening
+from tests.support.world import ROOT, Place, eventually, free_port, listening
 
 GOOD = (b"220 hi\r\n", b"250 helo\r\n", b"250 mail\r\n", b"250 rcpt\r\n", b"354 go\r\n", b"250 done\r\n")
 MESSAGE = b"Subject: x\n\n.dot\nlast\n"
@@ -293,3 +295,73 @@ def test_smtp_sink(place: Place, home: Home) -> None:
     )
     assert isinstance(stored, list)
     assert b"\n\n.dot\n..\nlast\n" in stored[0].replace(b"\r", b"")
+
+
+NO_DNS = b"ZSorry, I couldn't find any host by that name. (#4.1.2)\n\0"
+NO_EXCHANGER = b"DSorry, I couldn't find a mail exchanger or IP address. (#5.4.4)\n\0"
+ZONE = {
+    "two.example. MX": ["20 b.example.", "10 a.example."],
+    "a.example. A": ["192.0.2.10"],
+    "b.example. A": ["192.0.2.20"],
+    "down.example. MX": ["10 refuses.example.", "20 b.example."],
+    "refuses.example. A": ["192.0.2.99"],
+    "bare.example. A": ["192.0.2.20"],
+    "many.example. MX": [f"{number} host{number}.example." for number in range(1, 60)] + ["0 b.example."],
+    "broken.example. MX": "SERVFAIL",
+    "refused.example. MX": "REFUSED",
+    "half.example. MX": ["10 brokenhost.example.", "20 gone.example."],
+    "brokenhost.example. A": "SERVFAIL",
+    "null.example. MX": ["0 ."],
+    "nowhere.example. MX": ["10 gone.example."],
+    "text.example. TXT": ["nothing here"],
+    "mine.example. MX": ["10 local.example.", "20 b.example."],
+    "local.example. A": ["127.0.0.1"],
+    "second.example. MX": ["20 local.example.", "10 b.example."],
+}
+
+
+def greeted(address: str) -> bytes:
+    return b"ZConnected to %s but greeting failed" % address.encode() + said(b"554 no")
+
+
+def no_host(host: str) -> bytes:
+    return b"DSorry, I couldn't find any host named %s. (#5.1.2)\n\0" % host.encode()
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(
+    ("host", "report"),
+    [
+        ("two.example", greeted("192.0.2.10")),
+        ("TWO.example.", greeted("192.0.2.10")),
+        ("down.example", greeted("192.0.2.20")),
+        ("bare.example", greeted("192.0.2.20")),
+        ("many.example", greeted("192.0.2.20")),
+        ("192.0.2.10", greeted("192.0.2.10")),
+        ("[192.0.2.10]", greeted("192.0.2.10")),
+        ("192.0.2.99", NO_CONNECTION),
+        ("broken.example", NO_DNS),
+        ("refused.example", NO_DNS),
+        ("half.example", NO_DNS),
+        ("null.example", NO_EXCHANGER),
+        ("nowhere.example", NO_EXCHANGER),
+        ("text.example", no_host("text.example")),
+        ("gone.example", no_host("gone.example")),
+        ("a b.example", no_host("a?b.example")),
+        ("mine.example", MYSELF),
+        ("second.example", greeted("192.0.2.20")),
+        ("routed.example", greeted("192.0.2.20")),
+        ("lost.example", no_host("gone.example")),
+    ],
+)
+def test_names(place: Place, home: Home, host: str, report: bytes) -> None:
+    """With a DNS server of its own in a network of its own."""
+    control(home, "smtproutes", "routed.example:b.example\nlost.example:gone.example\n")
+    script = ROOT / "tests/support/internet.py"
+    command = [home.file("bin", "qmail-remote"), host, "a@b", f"c@{host}"]
+    done = place.run(
+        "unshare", "--net", "--mount", "--propagation=private", sys.executable, script, place.path, *command,
+        stdin=json.dumps(ZONE).encode(), as_root=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout == report
