@@ -11,6 +11,7 @@ Descriptor 0 has requests, descriptor 1 gets reports. In a private instance ever
 instance's owner.
 """
 
+import mmap  # noqa: F401  for users/cdb: loaded here, not in every child
 import os
 
 from pymail.delivery import spawning
