@@ -77,8 +77,9 @@ def find(content: bytes, user: bytes) -> Entry | None:
     """The first entry of a user; names are compared exactly."""
     start = user + b":"
     for line in content.split(b"\n"):
-        if line.startswith(start):
-            return parse_line(line)
+        entry = parse_line(line) if line.startswith(start) else None
+        if entry is not None and entry.user == user:  # a name with a colon is nobody's
+            return entry
     return None
 
 

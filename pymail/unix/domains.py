@@ -27,7 +27,7 @@ class Domains:
     def serve(self, domain: bytes) -> bool:
         """Have mail for a domain accepted and delivered here; whether the domain is in control/locals."""
         with unable_to("read controls"):
-            local = domain in (self._controls.keys("locals") or {(self._controls.line("me") or b"").lower()})
+            local = domain in self._locals()
             target = None if local else self._controls.mapping("virtualdomains").get(domain)
             accepted = self._controls.keys("rcpthosts")
         if target not in (None, domain):
@@ -40,6 +40,10 @@ class Domains:
             self._tell_send()
         return local
 
+    def _locals(self) -> "frozenset[bytes]":
+        found = self._controls.keys("locals")
+        return frozenset([(self._controls.line("me") or b"").lower()]) if found is None else found
+
     def stop_serving(self, domain: bytes) -> None:
         """Undo serve(), unless alias has addresses in the domain."""
         aliases = f".qmail-{os.fsdecode(domain).replace('.', ':')}-"
@@ -48,8 +52,10 @@ class Domains:
                 return
         with unable_to("read controls"):
             ours = self._controls.mapping("virtualdomains").get(domain) == domain
+            accepted = self._controls.keys("rcpthosts")
         if ours:
-            self._change("rcpthosts", lambda content: _without(content, domain))
+            if accepted is not None:
+                self._change("rcpthosts", lambda content: _without(content, domain))
             self._change("virtualdomains", lambda content: _without(content, domain + b":" + domain))
             self._tell_send()
 

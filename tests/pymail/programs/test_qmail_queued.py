@@ -351,8 +351,8 @@ print(receipt.text.decode(), receipt.qp)
 @pytest.mark.root
 @pytest.mark.parametrize(
     ("user", "words"),
-    [("alias", b"by alias"), ("qmaild", b"from network"), ("qmails", b"for bounce"), ("joe", b"by uid %d" % USER_IDS["joe"]),
-     ("qmailq", b"by uid %d" % USER_IDS["qmailq"]), (None, b"by uid 0")],
+    [("alias", b"by alias"), ("qmaild", b"from network"), ("qmails", b"for bounce"), (None, b"by uid 0"),
+     ("joe", b"by uid %d" % USER_IDS["joe"]), ("qmailq", b"by uid %d" % USER_IDS["qmailq"])],
 )  # fmt: skip
 def test_received_line_tells_who_asks(rooted: Rooted, user: str | None, words: bytes) -> None:
     rooted_service(rooted)

@@ -1,0 +1,52 @@
+"""Password files of virtual mailboxes, and names in Maildirs"""
+
+import pytest
+
+from pymail.formats import maildir, passwdfile
+
+JOE = b"joe@x:{sha512-crypt}$6$a$b:5000:5001::/m/joe:/bin/false:userdb_mail=a:b"
+FILE = b"# comment\n\n" + JOE + b"\njane@x:plain\nbad\n"
+
+
+def test_parse() -> None:
+    joe, jane = passwdfile.parse(FILE)
+    assert (joe.user, joe.scheme, joe.hash) == (b"joe@x", b"SHA512-CRYPT", b"$6$a$b")
+    assert (joe.uid, joe.gid) == (5000, 5001)
+    assert (joe.gecos, joe.home, joe.shell, joe.extra) == (b"", b"/m/joe", b"/bin/false", b"userdb_mail=a:b")
+    assert (jane.user, jane.scheme, jane.hash, jane.uid, jane.home) == (b"jane@x", b"", b"plain", None, b"")
+
+
+def test_line() -> None:
+    entry = passwdfile.parse_line(JOE)
+    assert entry is not None
+    assert entry.line() == JOE.replace(b"sha512-crypt", b"SHA512-CRYPT") + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("user", "found"), [(b"joe@x", True), (b"joe@", False), (b"joe@x:", False), (b"# comment", False)]
+)
+def test_find(user: bytes, found: bool) -> None:
+    assert (passwdfile.find(FILE, user) is not None) == found
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "after"),
+    [
+        (b"", b"a:1\n", b"a:1\n"),
+        (b"b:2", b"a:1\n", b"b:2\na:1\n"),
+        (b"a:0\nb:2\na:3\n", b"a:1\n", b"a:1\nb:2\n"),
+        (b"# a:\na:0\nb:2\n", b"", b"# a:\nb:2\n"),
+        (b"b:2\n", b"", b"b:2\n"),
+    ],
+)
+def test_changed(content: bytes, line: bytes, after: bytes) -> None:
+    assert passwdfile.changed(content, b"a", line) == after
+
+
+def test_maildir_names() -> None:
+    assert maildir.unique(b"1.2.host") == maildir.unique(b"1.2.host:2,FS") == b"1.2.host"
+    assert maildir.seen_by_server(b"1.2.host") == b"1.2.host:2,"
+    assert maildir.flags(b"1.2.host:2,FS") == b"FS"
+    assert maildir.flags(b"1.2.host") == maildir.flags(b"x:1,e") == b""
+    assert maildir.hidden(b".x")
+    assert not maildir.hidden(b"x.")
