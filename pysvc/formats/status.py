@@ -29,8 +29,11 @@ class Status:
         self.since, self.pid, self.paused, self.want = since, pid, paused, want
 
     def seconds(self, now: int) -> int:
-        """Whole seconds from `since` to `now` (nanoseconds); 0 where `since` lies ahead."""
-        return max(0, (now - self.since) // _NANOSECONDS)
+        """Seconds from `since` to `now` (nanoseconds); 0 where `since` lies ahead.
+
+        The classic svstat looks at the clock's seconds alone: from 0.9 to 1.1 is one second.
+        """
+        return max(0, now // _NANOSECONDS - self.since // _NANOSECONDS)
 
 
 def pack(status: Status) -> bytes:

@@ -22,9 +22,10 @@ from pysvc.unix.strerr import reason, unable_to
 def main(argv: list[str]) -> int:
     with unable_to("open current directory"):
         here = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
+    now = time.time_ns()
     lines = []
     for directory in argv[1:]:
-        lines.append(os.fsencode(f"{directory}: {state(directory)}\n"))
+        lines.append(os.fsencode(f"{directory}: {state(directory, now)}\n"))
         with unable_to("set directory"):
             os.fchdir(here)
     try:
@@ -34,8 +35,8 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def state(directory: str) -> str:
-    """What is to be said of one directory; it is the current one afterwards."""
+def state(directory: str, now: int) -> str:
+    """What is to be said of one directory at `now` (nanoseconds); it is the current one afterwards."""
     doing = "chdir"
     try:
         os.chdir(directory)
@@ -56,7 +57,7 @@ def state(directory: str) -> str:
         if doing == "open supervise/ok" and error.errno == errno.ENXIO:
             return "supervise not running"
         return f"unable to {doing}: {reason(error)}"
-    return describe(found, normally_down, time.time_ns())
+    return describe(found, normally_down, now)
 
 
 def describe(found: status.Status, normally_down: bool, now: int) -> str:

@@ -35,7 +35,8 @@ def test_later_supervisors_append() -> None:
 
 
 def test_seconds() -> None:
-    it = Status(5_000_000_000, 1, False, b"u")
+    """Of the clock's whole seconds, as the classic svstat counts."""
+    it = Status(5_900_000_000, 1, False, b"u")
     assert [it.seconds(now) for now in (0, 5_999_999_999, 6_000_000_000, 12_500_000_000)] == [0, 0, 1, 7]
 
 

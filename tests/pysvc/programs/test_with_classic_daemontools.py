@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pysvc.formats import status
 from tests.support.services import alive, children, down, process_state, service, state, up
 from tests.support.world import Place, eventually
 
@@ -142,3 +143,17 @@ def test_one_after_the_other(place: Place, first: str, second: str) -> None:
         assert done.returncode == 0
         assert running.wait() == 0
         assert state(x).pid == 0
+
+
+@pytest.mark.parametrize("nanoseconds", [0, 500_000_000, 999_999_500])
+def test_seconds_are_counted_alike(place: Place, nanoseconds: int) -> None:
+    (place.path / "x/supervise").mkdir(parents=True)
+    os.mkfifo(place.path / "x/supervise/ok")
+    stamp = status.pack(status.Status(1_600_000_000 * 10**9 + nanoseconds, 7, False, b"u"))
+    (place.path / "x/supervise/status").write_bytes(stamp)
+    place.own()
+    reader = os.open(place.path / "x/supervise/ok", os.O_RDONLY | os.O_NONBLOCK)
+    results = [both(place, "svstat", ["x"]) for _ in range(20)]
+    os.close(reader)
+    # A second may change between the two, but most times.
+    assert sum(ours == classic for ours, classic in results) > len(results) / 2
