@@ -27,9 +27,17 @@ def undo_interpreter() -> None:
 
 
 def replace(env: dict[bytes, bytes]) -> None:
-    """Make `env` the whole environment of this process, and its TZ the time zone."""
+    """Make `env` the whole environment of this process, and its TZ the time zone.
+
+    Only what differs is touched: most programs of a chain change little, and every variable that is set
+    costs a forked child pages of its own.
+    """
+    zone = os.environb.get(b"TZ")
     for name in list(os.environb):
-        if name:  # a nameless entry, `=x=y`, cannot be reached
+        if name and name not in env:  # a nameless entry, `=x=y`, cannot be reached
             del os.environb[name]
-    os.environb.update(env)
-    time.tzset()  # the C library looks at TZ only once
+    for name, value in env.items():
+        if os.environb.get(name) != value:
+            os.environb[name] = value
+    if os.environb.get(b"TZ") != zone:
+        time.tzset()  # the C library looks at TZ only once
