@@ -61,6 +61,8 @@ def main(argv: list[str]) -> int:
     why = _ask(connection, login)
     if why:
         _log(b"no log-in from %s: %s" % (_client(), why))
+        os.close(writer)
+        os.waitpid(child, 0)
         return CODE
     return _hand_over(connection, login, child, writer)
 
