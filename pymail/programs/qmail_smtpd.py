@@ -21,7 +21,8 @@ A message must use CR LF: a LF alone ends the connection, so that no other serve
 two messages where this one sees one. Of a command line 65536 bytes are kept; a longer one is
 answered as an unknown command.
 
-Log: one line on descriptor 2 for each decision, one write each.
+Log: one line on descriptor 2 for each decision, one write each; none where that is the client, as
+under inetd.
 
     qmail-smtpd: PID accepted from IP (HOST) helo NAME sender <S> recipients N bytes B qp P
     qmail-smtpd: PID rejected from IP (HOST) helo NAME sender <S> recipient <R>: REPLY
@@ -43,6 +44,7 @@ from pymail.protocols import smtp_server
 from pymail.protocols.commands import Commands
 from pymail.protocols.smtp_server import Peer, Rules, Session, Transfer
 from pymail.queue.submission import Submission
+from pymail.unix import sessionlog
 from pymail.unix.cdbfile import CdbFile
 from pymail.unix.connection import Connection
 from pymail.unix.controls import Controls
@@ -199,10 +201,7 @@ class Log:
 
     def line(self, what: bytes, rest: bytes) -> None:
         start = b"qmail-smtpd: %d " % os.getpid()
-        try:
-            os.write(2, start + what + self._from + logline.field(self.helo or b"") + rest + b"\n")
-        except OSError:
-            pass  # a log that is gone is no reason to refuse mail
+        sessionlog.write(start + what + self._from + logline.field(self.helo or b"") + rest + b"\n")
 
 
 def peer_of(env: "Mapping[bytes, bytes]") -> Peer:

@@ -22,7 +22,7 @@ class Connection:
         self._readable, self._writable = select.poll(), select.poll()
         self._readable.register(reading, select.POLLIN)
         self._writable.register(writing, select.POLLOUT)
-        self._burst = GATHERED if os.get_blocking(writing) else BLOCK
+        self._burst = GATHERED if _blocking(writing) else BLOCK
         self._output: list[bytes] = []
         self._size = 0
 
@@ -55,3 +55,10 @@ class Connection:
                 view = view[os.write(self._writing, view[: self._burst]) :]
             except BlockingIOError:
                 continue
+
+
+def _blocking(fd: int) -> bool:
+    try:
+        return os.get_blocking(fd)
+    except OSError:
+        return True  # not open: the first write will tell

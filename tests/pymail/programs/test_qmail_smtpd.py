@@ -3,6 +3,7 @@
 import os
 import re
 import resource
+import socket
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -260,6 +261,27 @@ def test_a_forged_name_stays_one_word(place: Place, home: Home) -> None:
     assert log(done) == [b"trouble from 192.0.2.9 (x)_helo_y:_fail_from_10.0.0.1_) helo -: connection lost"]
 
 
+def test_no_log_into_the_connection(place: Place, home: Home) -> None:
+    """inetd makes the connection descriptor 2 as well."""
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            process = place.start(
+                home.file("bin", "qmail-smtpd"), env=PEER, stdin=theirs, stdout=theirs, stderr=theirs
+            )
+        ours.sendall(b"MAIL FROM:<%s>\r\n" % (b"l" * 900))
+        ours.shutdown(socket.SHUT_WR)
+        with ours.makefile("rb") as stream:
+            assert stream.read() == b"220 mail.example ESMTP\r\n555 syntax error (#5.5.4)\r\n"
+    assert process.wait() == 1
+
+
+def test_nobody_is_connected(place: Place, home: Home) -> None:
+    done = place.run("sh", "-c", f"exec {home.file('bin', 'qmail-smtpd')} <&- >&-", env=PEER)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert log(done) == [b"trouble " + FROM + b"-: connection lost"]
+
+
 def test_who_is_connected_is_unknown(place: Place, home: Home) -> None:
     capture = Capture(place)
     done = place.run(home.file("bin", "qmail-smtpd"), stdin=ENVELOPE + b".\r\n", env=capture.env)
@@ -299,3 +321,17 @@ def test_swaks_through_tcpserver(place: Place, home: Home) -> None:
     assert done.returncode == 0, done.stdout.decode()
     assert capture.envelope == (b"a@b.example", [b"c@mail.example"])
     assert b"\nfrom swaks\n.dot\n" in capture.message
+
+
+def test_many_at_once(place: Place, home: Home) -> None:
+    port = free_port()
+    place.start(
+        "tcpserver", "-RHl0", "127.0.0.1", str(port), home.file("bin", "qmail-smtpd"),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    eventually(lambda: listening(port))
+    done = place.run("smtp-source", "-s", "5", "-m", "40", "-r", "2", "-l", "3000", f"127.0.0.1:{port}")
+    assert done.returncode == 0, done.stderr
+    found = queued(home.file("queue"))
+    assert len(found) == 40
+    assert all(files["todo"].count(b"\0T") == 2 and len(files["mess"]) > 3000 for files in found.values())
