@@ -126,7 +126,7 @@ def _restore_moved(ledger: Ledger) -> set[str]:
 
 def _purge(home: Home, ledger: Ledger) -> None:
     """Remove queue, mailboxes, logs and the state of the programs."""
-    state = [home.file(*parts) for parts in (("queue",), ("run",), ("mail",), ("alias", "Maildir"))]
+    state = [home.file(*parts) for parts in (("queue",), ("run",), ("mailboxes",), ("alias", "Maildir"))]
     for path in (*state, *_logs(ledger)):
         if os.path.isdir(path):
             shutil.rmtree(path)

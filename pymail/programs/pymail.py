@@ -24,6 +24,8 @@ from pymail.installation import check as checking
 from pymail.installation import instance, options, system
 from pymail.installation import uninstall as removal
 from pymail.programs import PROGRAMS
+from pymail.unix.home import Home
+from pymail.unix.mailboxes import Mailboxes
 from pysvc import __version__
 from pysvc.installation.commands import run_click
 from pysvc.launch import leave, run
@@ -113,6 +115,69 @@ def uninstall_command(home: str | None, purge: bool) -> int:
     for path in left:
         click.echo(f"kept {path}: it was changed since it was made")
     return 1 if left else 0
+
+
+@commands.group("user")
+def user_commands() -> None:
+    """Virtual mailboxes: addresses with a password and a Maildir, but without an account."""
+
+
+HOME_OPTION = click.option("--home", metavar="DIR", help="the mail system's directory (root: /var/qmail)")
+PASSWORD_OPTION = click.option(
+    "--password-stdin", is_flag=True, help="read the password from standard input's first line"
+)
+
+
+def mailboxes(home: str | None) -> Mailboxes:
+    return Mailboxes(Home(chosen_home(home)))
+
+
+def asked_password(from_stdin: bool) -> bytes:
+    """The password from standard input, or from a prompt that asks twice."""
+    if from_stdin:
+        return sys.stdin.buffer.readline().rstrip(b"\n")
+    return os.fsencode(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+@user_commands.command("add")
+@click.argument("address")
+@HOME_OPTION
+@PASSWORD_OPTION
+def user_add(address: str, home: str | None, password_stdin: bool) -> int:
+    """Make a mailbox; mail for ADDRESS is delivered to it from now on."""
+    boxes = mailboxes(home)
+    maildir = boxes.add(os.fsencode(address), asked_password(password_stdin))
+    click.echo(f"made {address}: {maildir}")
+    return 0
+
+
+@user_commands.command("list")
+@HOME_OPTION
+def user_list(home: str | None) -> int:
+    """List the addresses."""
+    for address in mailboxes(home).addresses():
+        click.echo(os.fsdecode(address))
+    return 0
+
+
+@user_commands.command("passwd")
+@click.argument("address")
+@HOME_OPTION
+@PASSWORD_OPTION
+def user_passwd(address: str, home: str | None, password_stdin: bool) -> int:
+    """Give a mailbox another password."""
+    mailboxes(home).set_password(os.fsencode(address), asked_password(password_stdin))
+    click.echo(f"changed the password of {address}")
+    return 0
+
+
+@user_commands.command("remove")
+@click.argument("address")
+@HOME_OPTION
+def user_remove(address: str, home: str | None) -> int:
+    """Take a mailbox away; its mail is kept aside."""
+    click.echo(f"removed {address}; its mail is in {mailboxes(home).remove(os.fsencode(address))}")
+    return 0
 
 
 @commands.command("programs")

@@ -137,7 +137,7 @@ case "$1" in
     ;;
 esac
 """
-MPOPRC = "defaults\ntls off\naccount default\nhost 127.0.0.1\nport 110\nuser adminmails\npassword sesame\n"
+MPOPRC = "defaults\ntls off\naccount default\nhost 127.0.0.1\nport 110\nuser adminmails\npassword sesame\nauth user\n"
 
 
 @pytest.fixture(scope="module")

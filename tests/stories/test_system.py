@@ -35,8 +35,9 @@ def test_local_message_byte_for_byte(system: MailSystem) -> None:
 
 
 def test_empty_body(system: MailSystem) -> None:
-    system.send(b"", f"joe-empty@{FQDN}", "a@b.test")
-    system.wait_log(f"to local joe-empty@{FQDN}")
+    system.send(b"", f"joe@{FQDN}", "empty@remote.test")
+    stored = system.wait_mail(JOE, b"Return-Path: <empty@remote.test>\n")
+    assert re.search(rb"\n  by \S+ with SMTP; [^\n]+\n$", stored)
 
 
 def test_no_final_newline(system: MailSystem) -> None:

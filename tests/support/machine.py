@@ -37,6 +37,7 @@ class Machine:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self.root = Path(f"/proc/{pid}/root")
+        self.started: list[subprocess.Popen[bytes]] = []
 
     def command(self, *words: "str | Path") -> list[str]:
         """The words that run a command in the machine."""
@@ -61,7 +62,9 @@ class Machine:
     def start(self, *words: "str | Path") -> "subprocess.Popen[bytes]":
         """Start a command that goes on; it ends with the machine at the latest."""
         null = subprocess.DEVNULL
-        return subprocess.Popen(self.command(*words), stdin=null, stdout=null, stderr=null)
+        process = subprocess.Popen(self.command(*words), stdin=null, stdout=null, stderr=null)
+        self.started.append(process)
+        return process
 
     def path(self, inside: str) -> Path:
         """A path of the machine as seen from outside; absolute links on the way lead outside."""
@@ -92,6 +95,7 @@ def machine() -> Iterator[Machine]:
     spaces = ["--mount", "--net", "--pid", "--uts", "--fork", "--kill-child"]
     words = ["unshare", *spaces, "sh", "-c", _SETUP, "sh", base]
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
+    started: list[subprocess.Popen[bytes]] = []
     try:
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
 
@@ -102,8 +106,12 @@ def machine() -> Iterator[Machine]:
             ready = pids and Path(f"/proc/{pids[0]}/root/tmp/ready").exists()
             return int(pids[0]) if ready and b"wait $!" in Path(f"/proc/{pids[0]}/cmdline").read_bytes() else 0
 
-        yield Machine(int(str(eventually(inner, what="namespaces"))))
+        here = Machine(int(str(eventually(inner, what="namespaces"))))
+        started = here.started
+        yield here
     finally:
         process.kill()
         process.wait(20)
+        for ended in started:
+            ended.wait(20)
         Path(base).rmdir()

@@ -86,7 +86,8 @@ class MailSystem:
     def log(self, name: str = "") -> str:
         """All that a log directory holds."""
         folder = self.machine.path(f"/var/log/qmail/{name}")
-        return "".join(p.read_text(errors="replace") for p in sorted(folder.glob("@*")) + [folder / "current"])
+        files = [path for path in [*sorted(folder.glob("@*")), folder / "current"] if path.exists()]
+        return "".join(path.read_text(errors="replace") for path in files)
 
     def wait_log(self, text: str, name: str = "", timeout: float = 30) -> str:
         eventually(lambda: text in self.log(name), timeout, f"{text!r} in log {name!r}")

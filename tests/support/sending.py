@@ -1,5 +1,6 @@
 """qmail-send with the test in the place of all its partners: activity record, spawners, qmail-clean"""
 
+import contextlib
 import fcntl
 import os
 import select
@@ -87,6 +88,11 @@ class Sending:
         kinds = ("mess", "intd", "todo", "info", "local", "remote", "bounce")
         return {kind for kind in kinds if self.file(kind, number).exists()}
 
+    def numbers(self, *kinds: str) -> set[int]:
+        """The messages that have a file of these kinds."""
+        paths = (path for kind in kinds for path in (self.queue / kind).rglob("*"))
+        return {int(path.name) for path in paths if path.name.isdigit() and int(path.name) >= 23}
+
     def clean(self, command: bytes) -> bytes:
         """What qmail-clean does."""
         kind, _, number = command.decode().partition("/")
@@ -96,8 +102,13 @@ class Sending:
 
     # the process
 
-    def start(self, slots: bytes | None = b"\x78\x78", **popen: object) -> None:
-        """slots: the first bytes of the two spawners; None: they end without a word."""
+    def start(
+        self, slots: bytes | None = b"\x78\x78", command: tuple[str, ...] = (), **popen: object
+    ) -> None:
+        """slots: the first bytes of the two spawners; None: they end without a word.
+
+        command: what to run instead of the launcher.
+        """
         self.log: list[bytes] = []
         self.commands: list[bytes] = []
         self.requests: list[list[Request]] = [[], []]
@@ -120,14 +131,18 @@ class Sending:
             for fd, their in theirs.items():
                 os.dup2(their, fd)
 
-        program = str(self.home / "bin/qmail-send")
-        self.running = self.place.start(program, preexec_fn=arrange, pass_fds=(3, 4, 5, 6), **popen)
+        command = command or (str(self.home / "bin/qmail-send"),)
+        self.running = self.place.start(*command, preexec_fn=arrange, pass_fds=(3, 4, 5, 6), **popen)
         for their in theirs.values():
             os.close(their)
 
     def fd(self, number: int) -> int:
         """The test's end of one of qmail-send's descriptors."""
         return self._fds[number]
+
+    def open_fds(self) -> set[int]:
+        """The descriptors of qmail-send whose other end the test still has; 0 goes when it ends."""
+        return set(self._fds)
 
     def hang_up(self, fd: int) -> None:
         """Close the test's end of one of qmail-send's descriptors."""
@@ -174,7 +189,7 @@ class Sending:
             for command in commands:
                 answer = self.answer(command)
                 if answer:
-                    os.write(self._fds[6], answer)
+                    self._write(6, answer)
         else:
             self.requests[fd // 2] += self._decoders[fd // 2].feed(data)
 
@@ -195,10 +210,14 @@ class Sending:
         return self.requests[channel].pop(0)
 
     def report(self, channel: int, delnum: int, text: bytes) -> None:
-        os.write(self._fds[2 + 2 * channel], encode_report(delnum, text))
+        self._write(2 + 2 * channel, encode_report(delnum, text))
 
     def raw_report(self, channel: int, data: bytes) -> None:
-        os.write(self._fds[2 + 2 * channel], data)
+        self._write(2 + 2 * channel, data)
+
+    def _write(self, fd: int, data: bytes) -> None:
+        with contextlib.suppress(BrokenPipeError):  # it may have died meanwhile
+            os.write(self._fds[fd], data)
 
     def ready(self) -> None:
         """Wait until qmail-send has come up."""
