@@ -16,7 +16,7 @@ from pymail.unix.background import Background
 from pysvc.unix.files import sync_directory
 
 MOST_BOUNCES = 4  # injected at the same time, before the next ones are
-MOST_ENDED = 32   # messages whose names are made to disappear durably together
+MOST_ENDED = 64   # messages whose names are made to disappear durably together
 
 
 class Finish:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SLEEP_TODO = 1500  # seconds after which todo/ is looked at even if nobody pulled the trigger
-BATCH = 32         # messages that wait for the disk together
+BATCH = 64         # messages that wait for the disk together
+CHUNK = 16         # messages taken up between two looks at everything else
 GATHER = 65536     # bytes of recipients that are written together
 
 
@@ -216,13 +217,15 @@ def make_durable(messages: list[Message]) -> list[Message]:
 
 
 class Intake:
-    """Scans todo/ when the trigger is pulled, and now and then; one batch is on its way at a time.
+    """Scans todo/ when the trigger is pulled, and now and then.
 
-    A scan begins only when no batch is on its way, so that no message is taken up twice; and while no
+    While one batch waits for the disk the next is gathered: the more comes in, the larger it gets.
+    A scan begins only when no message is on its way, so that none is taken up twice; and while no
     bounce is, so that a bounce is not recorded as a new message before it is recorded as a bounce.
     """
 
-    __slots__ = ("_background", "_cleaner", "_left", "_next_scan", "_scan", "_shared", "_trigger")
+    __slots__ = ("_background", "_cleaner", "_gathered", "_left", "_next_scan", "_scan", "_shared",
+                 "_syncing", "_trigger")  # fmt: skip
 
     def __init__(self, shared: Shared, background: Background, cleaner: Cleaner) -> None:
         self._shared, self._background, self._cleaner = shared, background, cleaner
@@ -230,37 +233,34 @@ class Intake:
         self._renew_trigger()
         self._scan: Iterator[os.DirEntry[str]] | None = None
         self._next_scan = 0
-        self._left = 0  # messages of the batch that qmail-clean has not answered for
-
-    @property
-    def pending(self) -> bool:
-        """Whether a batch is on its way."""
-        return self._left > 0
+        self._gathered: list[Message] = []  # the next batch
+        self._syncing = False  # whether a batch waits for the disk
+        self._left = 0         # messages taken up that qmail-clean has not answered for
 
     @property
     def trigger_fd(self) -> int | None:
         """What becomes readable when messages have come; None while a scan is under way anyway."""
-        idle = self._scan is None and not self.pending
+        idle = self._scan is None and not self._left
         return self._trigger.fd if idle and self._trigger is not None else None
 
     def wanted_at(self) -> int | None:
         """When there will be something to do, if nothing else happens; 0 for at once."""
-        if self.pending:
-            return None
-        return 0 if self._scan is not None else self._next_scan
+        if self._scan is not None:
+            return 0 if len(self._gathered) < BATCH or not self._syncing else None
+        if self._gathered and not self._syncing:
+            return 0
+        return None if self._left else self._next_scan
 
     def step(self, now: int, may_begin: bool) -> None:
-        """Take up the next batch, if there is anything to take up and no batch on its way.
-
-        may_begin: whether a scan may.
-        """
-        if self.pending:
-            return
-        if self._scan is None and may_begin and (now >= self._next_scan or self._pulled()):
+        """Take up some messages, if there are any. may_begin: whether a scan may."""
+        idle = self._scan is None and not self._left
+        if idle and may_begin and (now >= self._next_scan or self._pulled()):
             self._begin_scan(now)
-        batch = self._take() if self._scan is not None else []
-        if batch:
-            self._left = len(batch)
+        if self._scan is not None and len(self._gathered) < BATCH:
+            self._take()
+        if self._gathered and not self._syncing:
+            batch, self._gathered = self._gathered, []
+            self._syncing = True
             self._background.start(lambda: make_durable(batch), lambda batch: self._durable(batch, now))
 
     def _pulled(self) -> bool:
@@ -290,17 +290,15 @@ class Intake:
                 self._shared.record.alert_and_pause("unable to opendir todo, sleeping...")
         self._next_scan = now + SLEEP_TODO
 
-    def _take(self) -> list[Message]:
-        """The next messages of the scan, their files written."""
-        batch: list[Message] = []
-        while len(batch) < BATCH:
+    def _take(self) -> None:
+        """Write the files of the next messages of the scan."""
+        for _ in range(CHUNK):
             entry = self._next_entry()
             if entry is None:
                 self._scan = None
                 break
             if is_number(entry):
-                self._write(int(entry), batch)
-        return batch
+                self._write(int(entry))
 
     def _next_entry(self) -> str | None:
         try:
@@ -308,7 +306,7 @@ class Intake:
         except (StopIteration, OSError):
             return None
 
-    def _write(self, number: int, batch: list[Message]) -> None:
+    def _write(self, number: int) -> None:
         message = Message(number)
         try:
             message.write(self._shared.settings.rewriter, self._shared.record)
@@ -316,10 +314,12 @@ class Intake:
             message.close()
             self._shared.record.warn(str(error))
             return
-        batch.append(message)
+        self._gathered.append(message)
+        self._left += 1
 
     def _durable(self, batch: list[Message], now: int) -> None:
         """Now, and only now, todo may go."""
+        self._syncing = False
         for message in batch:
             if message.trouble:
                 self._shared.record.warn(message.trouble)

@@ -177,7 +177,7 @@ def test_deliveries_go_on_while_qmail_clean_is_slow(sending: Sending) -> None:
         sending.report(LOCAL, 0, b"Kok")
         if n < 100:
             sending.request(LOCAL)
-    sending.until(lambda: not queued(sending.queue), what="an empty queue")
+    sending.until(lambda: not sending.numbers("mess"), what="an empty queue")
 
 
 def test_trigger(sending: Sending) -> None:
@@ -288,7 +288,7 @@ def test_triple_bounce(sending: Sending) -> None:
     sending.start()
     sending.request(LOCAL)
     sending.report(LOCAL, 0, b"Dno\n")
-    sending.until(lambda: not queued(sending.queue))
+    sending.until(lambda: not sending.numbers("mess"))
     assert sending.log[-2:] == [b"triple bounce: discarding bounce/%d" % number, b"end msg %d" % number]
 
 
@@ -759,7 +759,7 @@ def test_killed_at_any_time_nothing_is_lost(sending: Sending) -> None:
 
     def finished() -> bool:
         deliver()
-        return not any("todo" in files or "info" in files for files in queued(sending.queue).values())
+        return not sending.numbers("todo", "info")
 
     sending.until(finished)
     assert delivered == wanted
