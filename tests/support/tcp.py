@@ -36,9 +36,15 @@ class Server:
         return [self._mask(line) for line in text.splitlines()]
 
     def ended(self, count: int = 1) -> list[str]:
-        """The log, once so many connections have ended."""
-        eventually(lambda: sum(line.startswith("tcpserver: end ") for line in self.lines()) >= count)
-        eventually(lambda: self.lines()[-1].startswith("tcpserver: status: "))
+        """The log, once so many connections have ended and the server has said how many are left."""
+
+        def complete() -> bool:
+            lines = self.lines()
+            ends = [index for index, line in enumerate(lines) if line.startswith("tcpserver: end ")]
+            after = lines[ends[-1] :] if ends else []
+            return len(ends) >= count and any(line.startswith("tcpserver: status: ") for line in after)
+
+        eventually(complete, what=f"{count} connections ended")
         return self.lines()
 
     def _mask(self, line: str) -> str:
