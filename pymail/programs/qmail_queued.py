@@ -32,7 +32,7 @@ def main(argv: list[str]) -> int:
     home = Home.of(argv[0])
     kind = _kind(argv[1:])
     enqueue.become_owner(home)
-    _standard_descriptors()
+    _only_standard_descriptors()
     with unable_to(f"chdir to {home.path}"):
         os.chdir(home.path)
     os.umask(0o022)
@@ -43,7 +43,7 @@ def main(argv: list[str]) -> int:
     if kind == STAND_IN:
         return _stand_in(home, held)
     _take_over(held, path)
-    return _serve(home, held, kind)
+    return _loop(home, held, kind, _listen(home))
 
 
 def _kind(arguments: list[str]) -> bytes:
@@ -58,8 +58,9 @@ def _kind(arguments: list[str]) -> bytes:
     return kind
 
 
-def _standard_descriptors() -> None:
-    """Descriptors that clients pass must never become 0, 1 or 2."""
+def _only_standard_descriptors() -> None:
+    """Nothing that a starter left open stays so, and what clients pass never becomes 0, 1 or 2."""
+    os.closerange(3, enqueue.DESCRIPTORS)
     while (fd := os.open("/dev/null", os.O_RDWR)) <= 2:
         pass
     os.close(fd)
@@ -71,8 +72,7 @@ def _stand_in(home: Home, held: int) -> int:
         lock.try_lock(held)
     except OSError:
         return 0
-    with unable_to(f"listen on {queue_service.socket_path(home)}"):
-        listener = queue_service.listen(home)
+    listener = _listen(home)
 
     def body() -> int:
         os.setsid()
@@ -111,13 +111,13 @@ def _send_away(path: str) -> None:
             pass  # it has gone by now
 
 
-def _serve(home: Home, held: int, kind: bytes) -> int:
+def _listen(home: Home) -> "queue_service.Listener":
     with unable_to(f"listen on {queue_service.socket_path(home)}"):
-        listener = queue_service.listen(home)
-    return _loop(home, held, kind, listener)
+        return queue_service.listen(home)
 
 
 def _loop(home: Home, held: int, kind: bytes, listener: "queue_service.Listener") -> int:
+    """Say who serves, and serve until SIGTERM."""
     os.ftruncate(held, 0)
     write_all(held, b"%s %d\n" % (kind, os.getpid()))
     service.Service(home, listener).run()

@@ -141,9 +141,12 @@ class Service:
         os.closerange(CONNECTION + 1, enqueue.DESCRIPTORS)
         pid = client.pid if request == handoff.PROCESS else os.getpid()
         signals.ignore(signals.SIGPIPE)
-        os.write(CONNECTION, handoff.ready(os.getpid()))
-        code = enqueue.enqueue(self._home, client.uid, pid, wanted=_client_is_there)
-        os.write(CONNECTION, handoff.result(code))
+        try:
+            os.write(CONNECTION, handoff.ready(os.getpid()))
+            code = enqueue.enqueue(self._home, client.uid, pid, wanted=_client_is_there)
+            os.write(CONNECTION, handoff.result(code))
+        except OSError:
+            pass  # the client has gone, and asks nobody for the result
         return 0
 
     def _reap(self) -> None:

@@ -128,6 +128,18 @@ def test_death_of_the_child_is_an_unknown_outcome(home: Home, service: Running) 
     assert Client(home).finish() == 0
 
 
+def test_clients_that_go_at_once_leave_no_complaint(place: Place, home: Home) -> None:
+    with (place.path / "log").open("wb") as log:
+        service = place.start(home.file("bin", "qmail-queued"), stderr=log)
+    eventually(lambda: queue_service.answers(home), what="the service")
+    for _ in range(20):
+        with connect(home) as connection, open("/dev/null") as null:
+            socket.send_fds(connection, [handoff.SUBMISSION], [null.fileno()] * 2)
+    assert Client(home).finish() == 0
+    eventually(lambda: not children(service), what="no child")
+    assert (place.path / "log").read_bytes() == b""
+
+
 def connect(home: Home) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(20)
@@ -274,6 +286,15 @@ def test_stand_in_is_detached(place: Place, home: Home) -> None:
     pid = held_by_stand_in(home)
     assert os.getsid(pid) == pid
     assert {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in range(3)} == {"/dev/null"}
+
+
+def test_stand_in_holds_nothing_of_its_starter(place: Place, home: Home) -> None:
+    reader, writer = os.pipe()
+    place.run(home.file("bin", "qmail-queued"), "-b", pass_fds=[writer])
+    os.close(writer)
+    assert os.read(reader, 1) == b""
+    os.close(reader)
+    assert queue_service.answers(home)
 
 
 def test_stand_in_that_is_not_needed(place: Place, home: Home, service: Running) -> None:
