@@ -95,7 +95,7 @@ def run(program: launchers.Launcher, body: "Callable[[], int]") -> int:
             say(f"{program.name}: fatal: out of memory")
             return TEMPORARY
         except Exception as error:
-            say(f"{program.name}: fatal: {_fault(error)}")
+            say(f"{program.name}: fatal: {fault(error)}")
             return TEMPORARY
         # The frames of the last program, and what they held open, are gone from here on.
         step.__traceback__ = step.__context__ = None
@@ -143,7 +143,7 @@ def _main(program: launchers.Launcher) -> "Callable[[list[str]], int]":
     return main
 
 
-def _fault(error: Exception) -> str:
+def fault(error: Exception) -> str:
     """One line for an error that no program should let through: what and where, never a traceback."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

@@ -38,6 +38,7 @@ from pymail.unix.background import Background
 from pymail.unix.controls import Controls
 from pymail.unix.home import Home
 from pymail.unix.record import Record
+from pysvc import launch
 from pysvc.unix import lock, signals
 from pysvc.unix.strerr import TEMPORARY, Fatal
 
@@ -218,7 +219,12 @@ def main(argv: list[str]) -> int:
         record.alert(f"cannot start: {error}")
         record.flush()
         return TEMPORARY
-    sender.run()
+    try:
+        sender.run()
+    except Exception as error:  # descriptor 2 is a pipe: it must be said here
+        record.alert(f"cannot go on: {launch.fault(error)}")
+        record.flush()
+        return TEMPORARY
     return 0
 
 

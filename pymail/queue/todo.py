@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SLEEP_TODO = 1500  # seconds after which todo/ is looked at even if nobody pulled the trigger
 BATCH = 64         # messages that wait for the disk together
+MOST_LEFT = 256    # messages on their way at the same time
 CHUNK = 16         # messages taken up between two looks at everything else
 GATHER = 65536     # bytes of recipients that are written together
 
@@ -238,25 +239,30 @@ class Intake:
         self._left = 0         # messages taken up that qmail-clean has not answered for
 
     @property
+    def _idle(self) -> bool:
+        return self._scan is None and not self._left
+
+    @property
+    def _may_take(self) -> bool:
+        """Whether there may be more to take up, and room for it."""
+        return self._scan is not None and len(self._gathered) < BATCH and self._left < MOST_LEFT
+
+    @property
     def trigger_fd(self) -> int | None:
         """What becomes readable when messages have come; None while a scan is under way anyway."""
-        idle = self._scan is None and not self._left
-        return self._trigger.fd if idle and self._trigger is not None else None
+        return self._trigger.fd if self._idle and self._trigger is not None else None
 
     def wanted_at(self) -> int | None:
         """When there will be something to do, if nothing else happens; 0 for at once."""
-        if self._scan is not None:
-            return 0 if len(self._gathered) < BATCH or not self._syncing else None
-        if self._gathered and not self._syncing:
+        if self._may_take or (self._gathered and not self._syncing):
             return 0
-        return None if self._left else self._next_scan
+        return self._next_scan if self._idle else None
 
     def step(self, now: int, may_begin: bool) -> None:
         """Take up some messages, if there are any. may_begin: whether a scan may."""
-        idle = self._scan is None and not self._left
-        if idle and may_begin and (now >= self._next_scan or self._pulled()):
+        if self._idle and may_begin and (now >= self._next_scan or self._pulled()):
             self._begin_scan(now)
-        if self._scan is not None and len(self._gathered) < BATCH:
+        if self._may_take:
             self._take()
         if self._gathered and not self._syncing:
             batch, self._gathered = self._gathered, []

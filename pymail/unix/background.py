@@ -25,7 +25,7 @@ class Background:
         self._returned: list[Callable[[], None]] = []
 
     def start(self, work: "Callable[[], T]", then: "Callable[[T], None]") -> None:
-        """Call work() in a thread, and then(its result) in collect(). work must not raise."""
+        """Call work() in a thread, and then(its result) in collect(), which also raises what work raised."""
         self.running += 1
         try:
             _thread.start_new_thread(self._call, (work, then))
@@ -33,8 +33,12 @@ class Background:
             self._call(work, then)  # no thread to be had: the loop waits itself
 
     def _call(self, work: "Callable[[], T]", then: "Callable[[T], None]") -> None:
-        result = work()
-        self._returned.append(lambda: then(result))
+        try:
+            result = work()
+        except Exception as error:
+            self._returned.append(_raiser(error))
+        else:
+            self._returned.append(lambda: then(result))
         os.write(self._write, b"\0")
 
     def collect(self) -> None:
@@ -46,3 +50,10 @@ class Background:
         for _ in range(count):
             self.running -= 1
             self._returned.pop(0)()
+
+
+def _raiser(error: Exception) -> "Callable[[], None]":
+    def again() -> None:
+        raise error
+
+    return again

@@ -1,0 +1,48 @@
+"""Calls in threads, their results in the loop"""
+
+import _thread
+import select
+
+import pytest
+
+from pymail.unix.background import Background
+
+
+def wait(background: Background, what: str) -> None:
+    poll = select.poll()
+    poll.register(background.fd, select.POLLIN)
+    assert poll.poll(20000), what
+
+
+def test_results_come_when_they_are_collected() -> None:
+    background, gate, results = Background(), _thread.allocate_lock(), []
+    gate.acquire()
+    background.start(lambda: gate.acquire() and _thread.get_ident(), results.append)
+    background.collect()
+    assert (results, background.running) == ([], 1)
+    gate.release()
+    wait(background, "the first call")
+    background.collect()
+    assert background.running == 0
+    assert results != [_thread.get_ident()]
+    background.collect()
+    assert len(results) == 1
+
+
+def test_many_at_a_time() -> None:
+    background, results = Background(), []
+    for n in range(20):
+        background.start(lambda n=n: n, results.append)  # type: ignore[misc]
+    while background.running:
+        wait(background, "calls")
+        background.collect()
+    assert sorted(results) == list(range(20))
+
+
+def test_an_error_reaches_the_loop() -> None:
+    background, results = Background(), []
+    background.start(lambda: 1 // 0, results.append)
+    wait(background, "the call")
+    with pytest.raises(ZeroDivisionError):
+        background.collect()
+    assert (results, background.running) == ([], 0)
