@@ -165,3 +165,33 @@ def test_identities(place: Place) -> None:
         service = rooted.home / "run/queue"
         assert service.stat().st_uid == USER_IDS["qmailq"]
         process.kill()
+
+
+@pytest.mark.root
+def test_a_bounce_between_accounts(place: Place) -> None:
+    """Each daemon under its own account: what fails comes back, by way of the queue service."""
+    with rooted_home(place) as rooted:
+        joe = rooted.root / "var/homes/joe"
+        (rooted.home / "control/me").write_text("mail.test\n")
+        (joe / ".qmail-fail").write_text("|echo Not today.; exit 100\n")
+        rooted.run("/var/qmail/bin/maildirmake", "/var/homes/joe/Maildir", user="joe")
+        log = place.path / "log"
+        with log.open("wb") as out:
+            process = rooted.start(
+                "/usr/bin/env", "PATH=/var/qmail/bin:/usr/bin:/bin",
+                "/var/qmail/bin/qmail-start", "./Maildir/", stdout=out,
+            )  # fmt: skip
+        inject = ("/var/qmail/bin/qmail-inject", "-fjoe@mail.test", "joe-fail@mail.test")
+        done = rooted.run(*inject, stdin=b"Subject: hi\n\nhello\n", user="joe")
+        assert done.returncode == 0, done.stderr
+        eventually(lambda: log.read_bytes().count(b"end msg") == 2, what="the end of both messages")
+        lines = [line.split() for line in log.read_bytes().splitlines()]
+        (bounce,) = (line for line in lines if line[:2] == [b"bounce", b"msg"])
+        ((path),) = (joe / "Maildir/new").iterdir()
+        text = path.read_bytes()
+        assert b"\nReceived: (qmail %s invoked for bounce); " % bounce[4] in text
+        assert b"\n\n<joe-fail@mail.test>:\nNot today.\n\n--- Below this line is a copy" in text
+        uid = str(USER_IDS["qmails"]).encode()
+        assert [line[-1] for line in lines if line[0] == b"info"] == [str(USER_IDS["joe"]).encode(), uid]
+        process.terminate()
+        assert process.wait(20) == 0
