@@ -19,7 +19,7 @@ import time
 
 from pysvc import launch
 from pysvc.engines.scanner import Scanner, Service
-from pysvc.unix import chain
+from pysvc.unix import chain, title
 from pysvc.unix.strerr import TEMPORARY, unable_to, warn
 
 TYPE_CHECKING = False
@@ -38,6 +38,7 @@ def main(argv: list[str]) -> int:
     for name in PRELOADED:
         launch.preload(name)
     launch.freeze()
+    title.set_title(argv)  # free here: what it needs is loaded for the children
     scanner = Scanner()
     while True:
         reap(scanner)

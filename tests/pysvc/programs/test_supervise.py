@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import resource
 import signal
 import stat
 import subprocess
@@ -318,6 +319,22 @@ def test_run_cannot_be_started(place: Place, prepare: str, words: str) -> None:
     running = supervise(place, stderr=subprocess.PIPE)
     for _ in range(2):
         assert first_line(running) == f"supervise: fatal: unable to start x/run: {words}\n"
+
+
+def test_no_child_to_be_had(place: Place) -> None:
+    """The only moment in which `want up` is seen of a service that is down."""
+    x = service(place, "x")
+    running = supervise(place, stderr=subprocess.PIPE, preexec_fn=_no_processes)
+    warning = "supervise: warning: unable to fork for x, sleeping 60 seconds: temporary failure\n"
+    assert first_line(running) == warning
+    assert (state(x).pid, state(x).want) == (0, b"u")
+    stat_line = place.run("svstat", "x").stdout.decode()
+    assert stat_line.startswith("x: down ")
+    assert stat_line.endswith(" seconds, normally up, want up\n")
+
+
+def _no_processes() -> None:
+    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
 
 
 # How long it lives

@@ -1,6 +1,7 @@
 """svscan: its passes, and the tree of processes it keeps"""
 
 import os
+import pwd
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -231,6 +232,31 @@ def test_current_directory(place: Place) -> None:
     assert supervises(running).keys() == {"a"}
 
 
+def test_title(place: Place) -> None:
+    (place.path / "service").mkdir()
+    place.own()
+    running = start(place)
+    eventually(lambda: command_line(running.pid).rstrip(b"\0") == b"svscan service")
+
+
+def test_a_program_that_cannot_be_loaded(place: Place) -> None:
+    """svscan goes on without it; who runs it is told."""
+    broken = place.path / "bin"
+    broken.mkdir()
+    for name in ("svscan", "supervise"):
+        (broken / name).write_bytes((place.world.bin / name).read_bytes())
+        (broken / name).chmod(0o755)
+    text = (place.world.bin / "multilog").read_bytes().replace(b'"multilog"', b'"no-such-program"')
+    (broken / "multilog").write_bytes(text)
+    (broken / "multilog").chmod(0o755)
+    a = service(place, "service/a", "#!/bin/sh\nexec multilog t ./main\n")
+    path = {"PATH": f"{broken}:/bin"}
+    running = place.start(broken / "svscan", "service", env=path, stderr=subprocess.PIPE)
+    assert first_line(running).startswith("no-such-program: fatal: internal bug: ModuleNotFoundError")
+    assert alive(running.pid)
+    assert (a / "supervise/status").exists()
+
+
 def test_tree(place: Place) -> None:
     """Logged and not logged; no descriptor of one service in another."""
     a = service(place, "service/a", TALKER)
@@ -316,3 +342,22 @@ def test_late_service(place: Place) -> None:
     a = a.rename(place.path / "service/a")
     pid = up(a)
     eventually(lambda: command_line(pid).startswith(b"fghack sleep 1000"))
+
+
+@pytest.mark.root
+def test_log_as_another_user(place: Place) -> None:
+    """The document's log script: no shell, no new interpreter, and nothing of root's left."""
+    a = service(place, "service/a", TALKER)
+    log = service(place, "service/a/log", "#!/bin/sh\nexec setuidgid nobody multilog t ./main\n")
+    place.start("svscan", "service", as_root=True, stdin=subprocess.DEVNULL)
+    talker, logger = up(a), up(log)
+    eventually(lambda: command_line(logger).startswith(b"multilog t ./main"))
+    eventually(lambda: any(str(talker) in line for line in lines(log / "main/current")))
+    fields = Path(f"/proc/{logger}/status").read_text().splitlines()
+    ids = {line.split(":")[0]: set(line.split()[1:]) for line in fields}
+    nobody = pwd.getpwnam("nobody")
+    assert ids["Uid"] == {str(nobody.pw_uid)}
+    assert ids["Gid"] == ids["Groups"] == {str(nobody.pw_gid)}
+    assert (log / "supervise/lock").stat().st_uid == 0
+    assert place.run("svc", "-dx", "service/a/log", as_root=True).returncode == 0
+    eventually(lambda: state(log).want == b"d")
