@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pymail.unix import passwords
 from pymail.unix.home import Home
 from pymail.unix.mailboxes import Mailboxes
 from tests.support.homes import USER_IDS, Rooted, private_home, rooted_home
@@ -325,3 +326,38 @@ def test_root_does_not_read_from_the_network(rooted: Rooted) -> None:
         ours.sendall(b"user joe\r\npass x\r\n")
         assert stream.read().startswith(b"+OK \r\n0\njoe\0x\0<")
     assert process.wait(20) == 1
+
+
+@pytest.mark.root
+def test_document_run_script(rooted: Rooted, place: Place) -> None:
+    """softlimit, tcpserver and the chain as in the document, for an account with a costly hash."""
+    hashed = passwords._crypt(b"secret", "$y$j9T$abcdefghijklmnop$")
+    shadow = rooted.root / "etc/shadow"
+    shadow.write_text(shadow.read_text().replace("joe:!:", f"joe:{hashed}:"))
+    rooted.run("/var/qmail/bin/maildirmake", "/var/homes/joe/Maildir", user="joe")
+    message = rooted.root / "var/homes/joe/Maildir/new/1.host"
+    message.write_bytes(MESSAGE % (1, 1))
+    os.utime(message, (1e9, 1e9))
+    os.chown(message, USER_IDS["joe"], -1)
+    port = free_port()
+    with (place.path / "log").open("wb") as log:
+        rooted.start(
+            *"/var/qmail/bin/softlimit -m 9000000".split(),
+            *f"/var/qmail/bin/tcpserver -v -R -H -l 0 0 {port}".split(),
+            *"/var/qmail/bin/qmail-popup pop.test /var/qmail/bin/checkpassword".split(),
+            *"/var/qmail/bin/qmail-pop3d Maildir".split(), stdout=log, stderr=log,
+        )  # fmt: skip
+    eventually(lambda: listening(port), what="the server")
+    for password, replies in (
+        (b"secret", b"+OK \r\n+OK \r\n+OK 1 %d\r\n" % SIZE),
+        (b"wrong", b"+OK \r\n-ERR authorization failed\r\n"),
+    ):
+        with connect(port) as connection, connection.makefile("rb") as stream:
+            stream.readline()
+            connection.sendall(b"user joe\r\npass " + password + b"\r\n")
+            said = stream.readline() + stream.readline()
+            if said.endswith(b"+OK \r\n"):
+                connection.sendall(b"stat\r\n")
+                said += stream.readline()
+            assert said == replies
+    wait_log(place, b"log-in failed for joe from 127.0.0.1: rejected\n")

@@ -1,0 +1,27 @@
+"""Answers of the queue service"""
+
+import pytest
+
+from pymail.protocols import handoff
+
+
+@pytest.mark.parametrize(
+    ("word", "line", "number"),
+    [
+        (b"ready", handoff.ready(4711), 4711),
+        (b"exit", handoff.result(0), 0),
+        (b"exit", handoff.result(54), 54),
+        (b"exit", handoff.ready(1), None),
+        (b"exit", b"exit 0", None),  # cut off: no success
+        (b"exit", b"", None),
+        (b"exit", b"exit \n", None),
+        (b"exit", b"exit -1\n", None),
+        (b"exit", b"exit 0 0\n", None),
+    ],
+)
+def test_parse(word: bytes, line: bytes, number: int | None) -> None:
+    assert handoff.parse(word, line) == number
+
+
+def test_requests_fit() -> None:
+    assert max(map(len, handoff.REQUESTS)) < handoff.LONGEST_REQUEST
