@@ -115,8 +115,8 @@ def _read(settings: Settings, arguments: list[str]) -> None:
 def _start(settings: Settings, arguments: list[str]) -> int:
     if len(arguments) < 2:
         raise usage(__doc__)
-    host, port, program = arguments[0], tcp.port_number(arguments[1]), arguments[2:]
-    if not program:
+    host, port, settings.program = arguments[0], tcp.port_number(arguments[1]), arguments[2:]
+    if not settings.program:
         raise usage(__doc__)
     uid, gid = _id("uid", settings.uid), _id("gid", settings.gid)
     signals.unblock(signals.SIGCHLD)
@@ -125,9 +125,9 @@ def _start(settings: Settings, arguments: list[str]) -> int:
     signals.ignore(signals.SIGPIPE)
     listener = tcp.listen(_address(settings, host), port, settings.backlog, settings.interface)
     settings.load_lookups()
-    launch.preload(program[0])
+    launch.preload(settings.program[0])
     _become(uid, gid)
-    server = Server(settings, program, listener, children)
+    server = Server(settings, listener, children)
     if settings.print_port:
         server.print_port()
     os.closerange(0, 2)
@@ -175,10 +175,9 @@ class Server:
     """The parent: accepts while fewer than the limit run, and counts those that end."""
 
     def __init__(
-        self, settings: Settings, program: list[str], listener: "_socket.socket", children: signals.SelfPipe
+        self, settings: Settings, listener: "_socket.socket", children: signals.SelfPipe
     ) -> None:
-        self._settings, self._program = settings, program
-        self._listener, self._children = listener, children
+        self._settings, self._listener, self._children = settings, listener, children
         self._port = listener.getsockname()[1]
         self._running = 0
 
@@ -238,4 +237,4 @@ class Server:
 
     def _serve(self, fd: int, address: "tuple[Any, ...]") -> int:
         self._listener.close()
-        return incoming.serve(self._settings, fd, address, self._port, self._program)
+        return incoming.serve(self._settings, fd, address, self._port)

@@ -16,7 +16,7 @@ SILENT, ERRORS, STATUS = range(3)
 
 
 class Settings:
-    """What tcpserver's options ask for."""
+    """What tcpserver's options ask for, the program, and the environment to which variables are added."""
 
     verbosity = ERRORS
     print_port = rules_optional = keep_ip_options = paranoid = ipv4_only = six = False
@@ -27,6 +27,10 @@ class Settings:
     uid = gid = "0"
     local_name: bytes | None = None
     interface = ""
+
+    def __init__(self) -> None:
+        self.program: list[str] = []
+        self.environment = dict(os.environb)  # copied once, not for each connection
 
     def log(self, line: bytes) -> None:
         """Tell of a step, in one write, if that is wanted."""
@@ -66,13 +70,11 @@ class dropping(unable_to):
             raise Fatal(text, TEMPORARY, "warning") from error
 
 
-def serve(
-    settings: Settings, fd: int, address: "tuple[Any, ...]", local_port: int, program: list[str]
-) -> int:
+def serve(settings: Settings, fd: int, address: "tuple[Any, ...]", local_port: int) -> int:
     """Do for an accepted connection what the settings say, then become the program.
 
-    address: as accept returned it. Returns the exit code where a rule denies; Fatal if the connection is
-    dropped.
+    address: as accept returned it. The settings' environment is changed in place: this process serves one
+    connection. Returns the exit code where a rule denies; Fatal if the connection is dropped.
     """
     with heard(settings):
         connection = ucspi.Connection(local_port, tcp.packed(address), address[1], settings.six)
@@ -80,12 +82,11 @@ def serve(
         connection.local_ip = _prepare(settings, fd, len(connection.remote_ip))
         connection.interface = tcp.interface_name(address)
         _look_up(settings, connection)
-        environment = dict(os.environb)
-        ucspi.apply(environment, connection.variables())
-        allowed = _obey_rules(settings, connection, environment)
+        ucspi.apply(settings.environment, connection.variables())
+        allowed = _obey_rules(settings, connection)
         verdict = b"ok" if allowed else b"deny"
         settings.log(b"%s %d %s" % (verdict, os.getpid(), connection.log_fields()))
-        return _run(fd, program, environment) if allowed else PERMANENT
+        return _run(fd, settings.program, settings.environment) if allowed else PERMANENT
 
 
 def _run(fd: int, program: list[str], environment: dict[bytes, bytes]) -> "NoReturn":
@@ -155,7 +156,7 @@ def _points_back(name: bytes | None, packed: bytes) -> bool:
         return False
 
 
-def _obey_rules(settings: Settings, connection: ucspi.Connection, environment: dict[bytes, bytes]) -> bool:
+def _obey_rules(settings: Settings, connection: ucspi.Connection) -> bool:
     """Set what the rule for the connection sets; whether it is allowed."""
     if settings.rules is None:
         return True
@@ -172,7 +173,7 @@ def _obey_rules(settings: Settings, connection: ucspi.Connection, environment: d
         if item is None:
             allowed = False
         elif item[0]:  # no environment holds a variable without a name
-            environment[item[0]] = item[1]
+            settings.environment[item[0]] = item[1]
     return allowed
 
 
