@@ -28,10 +28,6 @@ class TooLong(Exception):
     """An address of more than LONGEST bytes."""
 
 
-class Truncated(Exception):
-    """The envelope ends before its last zero byte."""
-
-
 def record(kind: bytes, payload: bytes) -> bytes:
     """One record. The payload must not contain a zero byte."""
     return kind + payload + b"\0"
@@ -68,7 +64,8 @@ def opening(uid: int, pid: int) -> bytes:
 class Reader:
     """Takes what a caller sends, in blocks, and gives the records that belong into the queue.
 
-    A sender and recipients of at most LONGEST bytes pass; recipients may be none.
+    A sender and recipients of at most LONGEST bytes pass; recipients may be none. Without `ended` the
+    envelope is not complete, whatever has come.
     """
 
     __slots__ = ("_expected", "_rest", "ended")
@@ -101,11 +98,6 @@ class Reader:
             start = end + 1
         self._rest = text[start:]
         return text[:start]
-
-    def finish(self) -> None:
-        """Nothing more comes; raises Truncated if the envelope is not complete."""
-        if not self.ended:
-            raise Truncated
 
 
 def records(content: bytes) -> "Iterator[tuple[bytes, bytes]]":

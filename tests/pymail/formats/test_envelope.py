@@ -51,13 +51,6 @@ def test_malformed(data: bytes) -> None:
         read(data, 1)
 
 
-def test_truncated() -> None:
-    reader = envelope.Reader()
-    reader.feed(b"Fa\0")
-    with pytest.raises(envelope.Truncated):
-        reader.finish()
-
-
 def test_many_recipients_come_in_blocks() -> None:
     blocks = list(envelope.from_caller(b"s", (b"%d@host" % n for n in range(20000))))
     assert len(blocks) > 5
