@@ -190,6 +190,22 @@ def test_trigger(sending: Sending) -> None:
         assert sending.request(REMOTE).messid.endswith(b"/%d" % number)
 
 
+def test_no_child_holds_the_trigger_or_the_mutex(sending: Sending) -> None:
+    """A program that QMAILQUEUE names finds none of qmail-send's own descriptors."""
+    program, found = sending.home / "queue-program", sending.home / "found"
+    program.write_text(f"#!/bin/sh\nls -l /proc/$$/fd >{found}.new; mv {found}.new {found}; exit 53\n")
+    program.chmod(0o755)
+    number = sending.preprocessed(b"me@there", {})
+    sending.file("bounce", number).write_bytes(b"<a@b>:\n\n")
+    sending.place.own()
+    sending.start(env={"QMAILQUEUE": str(program)})
+    sending.until(found.exists, what="the program")
+    text = found.read_text()
+    assert "/proc" not in text.split("\n")[0]
+    assert "lock/" not in text
+    assert str(sending.queue) not in text
+
+
 def test_sleeps_when_there_is_nothing_to_do(sending: Sending) -> None:
     """Neither the trigger nor anything else is left that keeps a wait from waiting."""
     number = sending.put(b"s@t", [b"a@remote.test", b"b@mail.test"])
