@@ -31,14 +31,17 @@ def private_home(place: Place) -> Home:
 
 
 def queued(queue: str | Path) -> dict[int, dict[str, bytes]]:
-    """What the queue holds: number -> kind of file -> content; pid files under number 0."""
+    """What the queue holds: number -> kind of file -> content; pid files under number 0.
+
+    Files that vanish meanwhile are left out.
+    """
     found: dict[int, dict[str, bytes]] = {}
-    for kind in ("mess", "intd", "todo", "info", "local", "remote", "bounce"):
+    for kind in ("mess", "intd", "todo", "info", "local", "remote", "bounce", "pid"):
         for path in Path(queue, kind).rglob("*"):
-            if path.is_file():
-                found.setdefault(int(path.name), {})[kind] = path.read_bytes()
-    for path in Path(queue, "pid").iterdir():
-        found.setdefault(0, {})[path.name] = path.read_bytes()
+            with contextlib.suppress(FileNotFoundError):
+                if path.is_file():
+                    number, name = (0, path.name) if kind == "pid" else (int(path.name), kind)
+                    found.setdefault(number, {}).update({name: path.read_bytes()})
     return found
 
 
