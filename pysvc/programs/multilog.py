@@ -91,11 +91,9 @@ class Log:
 
 
 class Logger:
-    """What stands between standard input and the logs."""
+    """What stands between standard input and the logs. start: a descriptor of the current directory."""
 
-    def __init__(self, script: logscript.Script) -> None:
-        with unable_to("switch to current directory"):
-            start = os.open(".", os.O_RDONLY)
+    def __init__(self, script: logscript.Script, start: int) -> None:
         self._stamped = script.timestamp
         self._lines = Lines(script)
         self._status = [StatusFile(name) for name in script.files]
@@ -104,7 +102,6 @@ class Logger:
             with unable_to("switch to starting directory"):
                 os.fchdir(start)
             self.logs.append(Log(directory))
-        os.close(start)
 
     @property
     def inside(self) -> bool:
@@ -139,9 +136,11 @@ class Logger:
 
 def main(argv: list[str]) -> int:
     os.umask(0o022)
+    with unable_to("switch to current directory"):
+        start = os.open(".", os.O_RDONLY)  # stays open: where descriptor 0 was closed, this is it
     caught = signals.SelfPipe((TERMINATE, ROTATE))
     signals.unblock(TERMINATE, ROTATE)
-    logger = Logger(logscript.Script([os.fsencode(argument) for argument in argv[1:]]))
+    logger = Logger(logscript.Script([os.fsencode(argument) for argument in argv[1:]]), start)
     _copy(logger, caught)
     logger.close()
     return 0

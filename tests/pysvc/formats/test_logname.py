@@ -1,0 +1,20 @@
+"""Names of finished log files"""
+
+from pysvc.formats import logname
+
+A, B, C = (b"@4000000000000000%08x" % n for n in (1, 2, 3))
+
+
+def test_name() -> None:
+    assert logname.name(1700000000_123456789, logname.SAFE) == b"@400000006553f10a075bcbf4.s"
+
+
+def test_one_less_than_the_number_stays() -> None:
+    names = [b"current", C + b".s", A + b".s", b"lock", B + b".u"]
+    assert logname.surplus(names, 2) == [A + b".s", B + b".u"]
+    assert logname.surplus(names, 3) == [A + b".s"]
+    assert logname.surplus(names, 4) == []
+
+
+def test_what_counts_is_an_at_sign_and_room_for_a_label() -> None:
+    assert logname.surplus([b"@short", b"@" + b"z" * 24, A, b"x" + A], 2) == [A]
