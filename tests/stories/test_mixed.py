@@ -4,25 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.mail import FQDN, MailSystem, installed, running
+from tests.support.mail import MailSystem, installed, running
 from tests.support.world import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(240)]
-JOE = "/home/joe/Maildir"
 
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[MailSystem]:
     with running() as made:
         yield made
-
-
-def through(system: MailSystem, token: str) -> None:
-    """A message goes through."""
-    eventually(lambda: system.connects(25), 30, "port 25")
-    body = b"Subject: %s\n\nx\n" % token.encode()
-    eventually(lambda: "250 ok" in system.send(body, f"joe@{FQDN}")[-2], 20)
-    system.wait_mail(JOE, token.encode(), timeout=60)
 
 
 def edited(system: MailSystem, service: str, old: str, new: str) -> None:
@@ -41,7 +32,7 @@ def test_c_svc_and_svstat(system: MailSystem) -> None:
 @pytest.mark.parametrize("log", ["qmail-send/log", "qmail-smtpd/log"])
 def test_c_multilog(system: MailSystem, log: str) -> None:
     edited(system, log, "/usr/local/bin/multilog", "/usr/bin/multilog")
-    through(system, f"c-multilog-{log.replace('/', '-')}")
+    system.through(f"c-multilog-{log.replace('/', '-')}")
     edited(system, log, "/usr/bin/multilog", "/usr/local/bin/multilog")
 
 
@@ -50,7 +41,7 @@ def test_c_tcpserver(system: MailSystem) -> None:
         edited(system, service, "/usr/local/bin/tcpserver", "/usr/bin/tcpserver")
         edited(system, service, "-m 9000000", "-m 90000000")
     eventually(lambda: "/usr/bin/tcpserver" in system.sh("pgrep -ax tcpserver", check=False), what="C")
-    through(system, "c-tcpserver")
+    system.through("c-tcpserver")
     for service in ("qmail-smtpd", "qmail-pop3d"):
         edited(system, service, "/usr/bin/tcpserver", "/usr/local/bin/tcpserver")
         edited(system, service, "-m 90000000", "-m 9000000")
@@ -59,7 +50,7 @@ def test_c_tcpserver(system: MailSystem) -> None:
 def test_c_softlimit_and_setuidgid(system: MailSystem) -> None:
     edited(system, "qmail-smtpd", "/usr/local/bin/softlimit -m 9000000", "/usr/bin/softlimit -m 90000000")
     edited(system, "qmail-smtpd/log", "/usr/local/bin/setuidgid", "/usr/bin/setuidgid")
-    through(system, "c-softlimit")
+    system.through("c-softlimit")
 
 
 @pytest.mark.parametrize("program", ["svscan", "supervise"])
@@ -70,4 +61,4 @@ def test_c_half_of_the_supervision(program: str) -> None:
         system.sh(f"rm /usr/local/bin/{program}; ln -s /usr/bin/{program} /usr/local/bin/{program}")
         system.start_svscan("/usr/local/bin/svscan /service")
         system.wait_up()
-        through(system, f"c-{program}")
+        system.through(f"c-{program}")
