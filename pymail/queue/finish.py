@@ -12,7 +12,7 @@ from pymail.queue.cleaner import Cleaner
 from pymail.queue.layout import CHANNELS, SPLIT, flat_path, split_path
 from pymail.queue.recipients import channel_path, exists
 from pymail.queue.shared import Shared
-from pymail.unix.background import Background
+from pymail.unix.background import Background, side_by_side
 from pysvc.unix.files import sync_directory
 
 MOST_BOUNCES = 4  # injected at the same time, before the next ones are
@@ -133,9 +133,12 @@ class Finish:
 def _sync_info(numbers: list[int]) -> tuple[list[int], list[str]]:
     """Make the absence of info files durable: (messages for which that worked, directories for which not)."""
     troubles = set()
-    for part in {number % SPLIT for number in numbers}:
+
+    def sync(part: int) -> None:
         try:
             sync_directory(f"info/{part}")
         except OSError:
             troubles.add(part)
+
+    side_by_side(sync, {number % SPLIT for number in numbers})
     return [n for n in numbers if n % SPLIT not in troubles], [f"info/{part}" for part in troubles]

@@ -14,7 +14,7 @@ from pymail.queue.layout import CHANNELS, flat_path, split_path
 from pymail.queue.recipients import channel_path
 from pymail.queue.restart import is_number
 from pymail.queue.shared import Shared
-from pymail.unix.background import Background
+from pymail.unix.background import Background, side_by_side
 from pymail.unix.record import Record
 from pymail.unix.trigger import Watch
 from pysvc.formats.number import scan
@@ -92,13 +92,13 @@ class Output:
 class Message:
     """One message on its way from todo/ into delivery."""
 
-    __slots__ = ("_channels", "_directories", "_outputs", "number", "trouble")
+    __slots__ = ("_channels", "_outputs", "directories", "number", "trouble")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self._outputs: list[Output] = []
         self._channels: list[Output | None] = [None] * len(CHANNELS)
-        self._directories: set[str] = set()  # those in which names came or went
+        self.directories: set[str] = set()  # those in which names came or went
         self.trouble = ""
 
     @property
@@ -132,12 +132,12 @@ class Message:
                     os.unlink(path)
                 except FileNotFoundError:
                     continue
-            self._directories.add(os.path.dirname(path))
+            self.directories.add(os.path.dirname(path))
 
     def _output(self, path: str) -> Output:
         output = Output(path)
         self._outputs.append(output)
-        self._directories.add(os.path.dirname(path))
+        self.directories.add(os.path.dirname(path))
         return output
 
     def _copy(self, source: int, info: Output, size: int, rewriter: Rewriter, record: Record) -> None:
@@ -172,17 +172,13 @@ class Message:
         for output in self._outputs:
             output.begin_sync()
 
-    def sync(self) -> "set[str]":
-        """Make the files durable, and close them; the directories that hold their names. Raises Trouble."""
+    def sync(self) -> None:
+        """Make the files durable, and close them. Raises Trouble."""
         try:
             for output in self._outputs:
                 output.sync()
         finally:
             self.close()
-        return self._directories
-
-    def lies_in(self, directory: str) -> bool:
-        return directory in self._directories
 
 
 def _records(fd: int) -> "Iterator[tuple[bytes, bytes]]":
@@ -198,22 +194,24 @@ def make_durable(messages: list[Message]) -> list[Message]:
 
     Waits for the disk and touches nothing else of this process, so it may run in a thread.
     """
-    directories: set[str] = set()
     for message in messages:
         message.begin_sync()
     for message in messages:
         try:
-            directories |= message.sync()
+            message.sync()
         except Trouble as error:
             message.trouble = str(error)
-    for directory in directories:
+
+    def sync_names(directory: str) -> None:
         try:
             with trouble(f"trouble fsyncing {directory}"):
                 sync_directory(directory)
         except Trouble as error:
             for message in messages:
-                if message.lies_in(directory):
+                if directory in message.directories:
                     message.trouble = str(error)
+
+    side_by_side(sync_names, set().union(*(message.directories for message in messages)))
     return messages
 
 

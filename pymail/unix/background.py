@@ -8,10 +8,13 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import TypeVar
 
     T = TypeVar("T")
+
+
+ABREAST = 8  # threads that wait for the disk for one call
 
 
 class Background:
@@ -50,6 +53,31 @@ class Background:
         for _ in range(count):
             self.running -= 1
             self._returned.pop(0)()
+
+
+def side_by_side(work: "Callable[[T], None]", items: "Iterable[T]") -> None:
+    """Call work(item) for each item in up to ABREAST threads, and wait for all. work must not raise.
+
+    Calls that wait for the disk at the same time are served by one commit of the file system.
+    """
+    shares = [share for n in range(ABREAST) if (share := list(items)[n::ABREAST])]
+    finished = [_thread.allocate_lock() for _ in shares]
+
+    def run(share: "list[T]", lock: "_thread.LockType") -> None:
+        for item in share:
+            work(item)
+        lock.release()
+
+    for share, lock in zip(shares, finished, strict=True):
+        lock.acquire()
+        try:
+            if share is shares[-1]:
+                raise RuntimeError("this thread can do one itself")
+            _thread.start_new_thread(run, (share, lock))
+        except RuntimeError:
+            run(share, lock)
+    for lock in finished:
+        lock.acquire()
 
 
 def _raiser(error: Exception) -> "Callable[[], None]":

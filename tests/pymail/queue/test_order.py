@@ -104,8 +104,10 @@ def test_order(sending: Sending) -> None:
             assert span.index(f"write {path}") < span.index(f"sync {path}")
         for kind in directories:
             assert f"sync {kind}" + ("" if kind == "bounce" else f"/{split}") in span, (step, kind)
-        last_file = max((n for n, event in enumerate(span) if event.startswith("create ")), default=0)
-        assert last_file <= max(n for n, event in enumerate(span) if event.startswith("sync "))
+        for kind in files:  # a directory is synced after the names in it were made
+            path = f"bounce/{number}" if kind == "bounce" else f"{kind}/{split}/{number}"
+            synced = max(n for n, event in enumerate(span) if event == "sync " + path.rpartition("/")[0])
+            assert span.index(f"create {path}") < span.index(f"sync {path}") < synced
 
 
 def test_death_at_every_step(sending: Sending) -> None:

@@ -159,13 +159,13 @@ def test_no_message_is_taken_up_twice(queue: Queue) -> None:
 
 def test_bounded_while_qmail_clean_is_slow(queue: Queue) -> None:
     one = intake(queue)
-    for number in range(100, 100 + 2 * MOST_LEFT):
+    for number in range(100, 90 + 2 * MOST_LEFT):
         queue.put(number, b"a@mail.test")
     asked = run(queue, one)
     assert MOST_LEFT <= len(asked) < MOST_LEFT + CHUNK
     queue.answer(asked)
     asked += run(queue, one)
-    assert sorted(asked) == list(range(100, 100 + 2 * MOST_LEFT))
+    assert sorted(asked) == list(range(100, 90 + 2 * MOST_LEFT))
 
 
 @pytest.mark.parametrize("refused", ["remote/8/100", "remote/8"])

@@ -5,7 +5,7 @@ import select
 
 import pytest
 
-from pymail.unix.background import Background
+from pymail.unix.background import ABREAST, Background, side_by_side
 
 
 def wait(background: Background, what: str) -> None:
@@ -46,3 +46,23 @@ def test_an_error_reaches_the_loop() -> None:
     with pytest.raises(ZeroDivisionError):
         background.collect()
     assert (results, background.running) == ([], 0)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, ABREAST, 3 * ABREAST + 1])
+def test_side_by_side(count: int) -> None:
+    done: list[int] = []
+    side_by_side(done.append, range(count))
+    assert sorted(done) == list(range(count))
+
+
+def test_side_by_side_means_at_the_same_time() -> None:
+    gates = [_thread.allocate_lock() for _ in range(ABREAST)]
+    for gate in gates:
+        gate.acquire()
+
+    def work(n: int) -> None:  # each waits for the next one to have begun
+        gates[n].release()
+        with gates[(n + 1) % ABREAST]:
+            pass
+
+    side_by_side(work, range(ABREAST))
