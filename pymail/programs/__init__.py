@@ -3,7 +3,7 @@
 As in pysvc.programs: plain data, and the module of a program is its name with `-` written `_`.
 """
 
-from pysvc.programs import CHAIN, COMMAND, DAEMON, SESSION, TOOL
+from pysvc.programs import CHAIN, COMMAND, DAEMON, FILTER, SESSION, TOOL
 
 PROGRAMS = {
     "qmail-start":   ("start the daemons of the mail system",                       CHAIN),
@@ -29,10 +29,28 @@ PROGRAMS = {
     "qmail-tcpto":   ("list the hosts that lately timed out",                       TOOL),
     "qmail-tcpok":   ("forget which hosts lately timed out",                        TOOL),
     "qmail-showctl": ("show the configuration and what it means",                   TOOL),
+    "qmail-newmrh":  ("compile control/morercpthosts for qmail-smtpd",              TOOL),
+    "qmail-pw2u":    ("turn a passwd file into users/assign",                       FILTER),
+    "qmail-qmqpc":   ("queue a message on another host by QMQP",                    TOOL),
+    "qmail-qmqpd":   ("receive mail by QMQP",                                       SESSION),
+    "qmail-qmtpd":   ("receive mail by QMTP",                                       SESSION),
+    "forward":       ("forward a message to addresses",                             TOOL),
+    "condredirect":  ("forward a message if a program says so",                     TOOL),
+    "bouncesaying":  ("bounce a message, if a program says so, with a text",        TOOL),
+    "except":        ("turn a program's yes into no",                               TOOL),
+    "preline":       ("run a program with the envelope lines before the message",   TOOL),
+    "qreceipt":      ("answer a message that asks for a receipt",                   TOOL),
+    "qbiff":         ("tell a user's terminals of new mail",                        TOOL),
+    "maildir2mbox":  ("move the messages of a Maildir into an mbox",                TOOL),
+    "mailsubj":      ("mail standard input under a subject",                        TOOL),
+    "datemail":      ("as sendmail, with a local date",                             CHAIN),
+    "predate":       ("run a program with a local date before its input",           TOOL),
+    "splogger":      ("write lines to syslog",                                      DAEMON),
+    "tcp-env":       ("run a program with the variables of a TCP connection",       CHAIN),
     "config":        ("write the first control files from what DNS says",           TOOL),
     "config-fast":   ("write the first control files from a name",                  TOOL),
     "qmailctl":      ("start, stop and watch the mail system",                      COMMAND),
     "pymail":        ("install, check and remove the mail system; its mailboxes",   COMMAND),
 }
 
-__all__ = ["CHAIN", "COMMAND", "DAEMON", "PROGRAMS", "SESSION", "TOOL"]
+__all__ = ["CHAIN", "COMMAND", "DAEMON", "FILTER", "PROGRAMS", "SESSION", "TOOL"]
