@@ -11,7 +11,7 @@ from pymail.formats import activity, bounce
 from pymail.queue.layout import flat_path, split_path
 from pymail.queue.recipients import exists, read_info
 from pymail.queue.settings import Settings
-from pymail.queue.submission import Submission
+from pymail.queue.submission import Receipt, Submission
 from pymail.unix.home import Home
 from pymail.unix.record import Record
 from pysvc.unix.files import blocks, sync_directory
@@ -98,27 +98,29 @@ class Bounces:
         envelope = self._settings.bounces.envelope(sender)
         if envelope is None:
             return [activity.triple_bounce(path)], True
-        submission = Submission(self._home)
-        try:
-            submission.write(self._settings.bounces.opening(sender, int(time.time())))
-            _copy(path, submission)
-            submission.write(bounce.before_copy(sender))
-            _copy(split_path("mess", number), submission)
-        except OSError:
-            submission.abandon()
-            raise
-        receipt = submission.finish(envelope[0], [envelope[1]])
+        receipt = self._submit(path, split_path("mess", number), sender, envelope)
         if not receipt.text:
             return [activity.bounced(number, receipt.qp)], True
         if not receipt.qp:
             return [activity.warning("unable to start qmail-queue, will try later")], False
         return [activity.warning("trouble injecting bounce message, will try later")], False
 
+    def _submit(self, failures: str, mess: str, sender: bytes, envelope: tuple[bytes, bytes]) -> Receipt:
+        """Raises OSError if a file cannot be read; nothing is queued then."""
+        with open(failures, "rb", buffering=0) as told, open(mess, "rb", buffering=0) as copied:
+            # Only now: were mess missing, the bounce might be given its number, and be taken for it.
+            submission = Submission(self._home)
+            try:
+                submission.write(self._settings.bounces.opening(sender, int(time.time())))
+                _copy(told.fileno(), submission)
+                submission.write(bounce.before_copy(sender))
+                _copy(copied.fileno(), submission)
+            except OSError:
+                submission.abandon()
+                raise
+            return submission.finish(envelope[0], [envelope[1]])
 
-def _copy(path: str, submission: Submission) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        for block in blocks(fd):
-            submission.write(block)
-    finally:
-        os.close(fd)
+
+def _copy(fd: int, submission: Submission) -> None:
+    for block in blocks(fd):
+        submission.write(block)

@@ -347,6 +347,7 @@ def test_bounce_goes_through_QMAILQUEUE(sending: Sending) -> None:
 
 
 def test_bounce_of_a_message_that_is_gone(sending: Sending) -> None:
+    """Nothing is begun: a bounce that is begun may well get the number that has become free."""
     number = sending.preprocessed(b"me@there", {})
     sending.file("bounce", number).write_bytes(b"<a@b>:\n\n")
     sending.place.own()
@@ -354,6 +355,7 @@ def test_bounce_of_a_message_that_is_gone(sending: Sending) -> None:
     sending.start()
     sending.logged(b"warning: trouble injecting bounce message, will try later")
     assert sending.kinds(number) == {"info", "bounce"}
+    assert not sending.numbers("mess", "intd", "todo", "pid")
 
 
 def test_last_attempt(sending: Sending) -> None:
