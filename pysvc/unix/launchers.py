@@ -39,7 +39,7 @@ def last_line(package: str, name: str) -> bytes:
 
 
 _own: bytes | None = None  # this installation's header; unknown where no launcher started the process
-_known: dict[tuple[int, int, int], Launcher | None] = {}  # by (device, inode, mtime): read once a process
+_known: dict[tuple[int, ...], Launcher | None] = {}  # by (device, inode, mtime, size): read once a process
 
 
 def _read(path: str) -> bytes:
@@ -65,7 +65,7 @@ def recognise(path: str) -> Launcher | None:
         found = os.stat(path)
         if not stat.S_ISREG(found.st_mode):
             return None
-        key = (found.st_dev, found.st_ino, found.st_mtime_ns)
+        key = (found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size)
         if key not in _known:
             _known[key] = _parse(_read(path))
     except OSError:

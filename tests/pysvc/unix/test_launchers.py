@@ -1,0 +1,64 @@
+"""Which files are launchers of this installation"""
+
+from pathlib import Path
+
+import pytest
+
+from pysvc.unix import launchers
+
+HEADER = launchers.header("/usr/bin/python3", ["/opt/mail/lib"])
+SVOK = HEADER + launchers.last_line("pysvc", "svok")
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory of this installation."""
+    monkeypatch.setattr(launchers, "_own", None)
+    monkeypatch.setattr(launchers, "_known", {})
+    launchers.started_by(str(launcher(tmp_path / "svok", SVOK)))
+    return tmp_path
+
+
+def launcher(path: Path, text: bytes) -> Path:
+    path.write_bytes(text)
+    path.chmod(0o755)
+    return path
+
+
+def test_a_launcher_says_which_program_it_starts(own: Path) -> None:
+    path = launcher(own / "any-name", HEADER + launchers.last_line("pymail", "qmail-smtpd"))
+    found = launchers.recognise(str(path))
+    assert found is not None
+    assert (found.package, found.name) == ("pymail", "qmail-smtpd")
+    assert found.module == "pymail.programs.qmail_smtpd"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"", b"#!/bin/sh\n", HEADER, SVOK + b"\n", SVOK[:-1], SVOK.replace(b"mail/lib", b"other/lib"),
+        SVOK.replace(b"python3", b"python2"), HEADER + b'start("pysvc", "svok")\n', HEADER + b'"""" \xff ""',
+    ],
+)  # fmt: skip
+def test_anything_else_is_none(own: Path, text: bytes) -> None:
+    assert launchers.recognise(str(launcher(own / "x", text))) is None
+
+
+def test_what_cannot_be_executed_is_none(own: Path) -> None:
+    (own / "svok").chmod(0o644)
+    (own / "folder").mkdir()
+    for name in ("svok", "folder", "nothing", "svok/x"):
+        assert launchers.recognise(str(own / name)) is None
+
+
+def test_a_file_that_changes_is_read_again(own: Path) -> None:
+    path = launcher(own / "x", SVOK)
+    assert launchers.recognise(str(path)) is not None
+    path.unlink()
+    launcher(own / "x", b"#!/bin/sh\n")
+    assert launchers.recognise(str(path)) is None
+
+
+def test_nothing_is_ours_without_a_launcher(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launchers, "_own", None)
+    assert launchers.recognise(str(own / "svok")) is None
