@@ -608,7 +608,7 @@ def test_strays(sending: Sending) -> None:
     waiting = sending.file("local", in_info)
     waiting.write_bytes(b"Ta@mail.test\0")
     sending.file("todo", in_todo).write_bytes(b"X\0")  # never preprocessed
-    misplaced = sending.queue / "mess" / str((stray + 1) % 23) / "4711000"
+    misplaced = sending.queue / "mess" / str((4711000 + 1) % 23) / "4711000"
     misplaced.write_bytes(b"")
     sending.place.own()
     for number in (stray, in_info, in_todo):
