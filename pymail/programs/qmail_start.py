@@ -29,6 +29,8 @@ DEFAULT = "./Mailbox"
 LAST = 6  # descriptors up to here are qmail-send's
 LOCAL, REMOTE, CLEAN = PARTNERS = ("qmail-lspawn", "qmail-rspawn", "qmail-clean")
 QUEUE_SERVICE = "qmail-queued"
+# Run by the daemons started here: loaded once, before they part.
+SHARED = (QUEUE_SERVICE, "qmail-local", "qmail-getpw", "qmail-remote")
 
 
 def main(argv: list[str]) -> int:
@@ -37,7 +39,7 @@ def main(argv: list[str]) -> int:
         os.chdir("/")
     os.umask(0o077)
     join_group(home)
-    for name in (*PARTNERS, home.file("bin", QUEUE_SERVICE), "qmail-send"):
+    for name in (*PARTNERS, *(home.file("bin", name) for name in SHARED), "qmail-send"):
         launch.preload(name)
     launch.freeze()
     with unable_to("start the daemons"):
