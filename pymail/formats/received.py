@@ -11,6 +11,15 @@ _SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.@%+/=:-
 _CLEAN = bytes(byte if byte in _SAFE else ord("?") for byte in range(256))
 
 
+class Peer:
+    """Who is connected, as tcpserver and tcp-env say: all bytes, `info` None without an ident answer."""
+
+    __slots__ = ("host", "info", "ip", "local")
+
+    def __init__(self, ip: bytes, host: bytes, local: bytes, info: bytes | None = None) -> None:
+        self.ip, self.host, self.local, self.info = ip, host, local, info
+
+
 def by_uid(uid: int) -> bytes:
     """How an ordinary user invoked qmail-queue."""
     return b"by uid %d" % uid

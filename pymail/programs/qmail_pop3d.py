@@ -26,13 +26,11 @@ from pymail.formats import logline, maildir
 from pymail.protocols import pop3
 from pymail.protocols.commands import Commands
 from pymail.unix.connection import Connection
+from pymail.unix.maildir import clean_tmp, messages
 from pysvc.unix import signals
 from pysvc.unix.files import BLOCK
 
 TIMEOUT = 1200  # seconds
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Unusable(Exception):
@@ -84,9 +82,9 @@ class Server:
         except OSError:
             raise Unusable(pop3.NO_MAILDIR) from None
         now = int(time.time())
-        _clean_tmp(now)
+        clean_tmp(now)
         try:
-            found = sorted(entry for folder in (b"new", b"cur") for entry in _messages(folder, now))
+            found = sorted(entry for folder in (b"new", b"cur") for entry in messages(folder, now))
         except OSError:
             raise Unusable(pop3.UNABLE_TO_SCAN) from None
         self._paths = [path for _, path, _ in found]
@@ -173,34 +171,6 @@ class Server:
                 except OSError:
                     pass  # somebody else was faster
         self._connection.send(pop3.OK)
-
-
-def _messages(folder: bytes, now: int) -> "Iterator[tuple[int, bytes, int]]":
-    """(mtime, path, size) of the messages in a folder that are older than this second. Raises OSError."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if maildir.hidden(entry.name):
-                continue
-            try:
-                found = entry.stat()
-            except OSError:
-                continue  # gone meanwhile
-            if found.st_mtime_ns // 1_000_000_000 < now:
-                yield int(found.st_mtime), entry.path, found.st_size
-
-
-def _clean_tmp(now: int) -> None:
-    """Remove what deliveries left that died; errors do not matter."""
-    try:
-        entries = list(os.scandir(b"tmp"))
-    except OSError:
-        return
-    for entry in entries:
-        try:
-            if not maildir.hidden(entry.name) and int(entry.stat().st_atime) + maildir.OLD < now:
-                os.unlink(entry.path)
-        except OSError:
-            pass
 
 
 def _log(line: bytes) -> None:

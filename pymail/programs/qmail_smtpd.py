@@ -39,28 +39,23 @@ import os
 import time
 
 from pymail.formats import logline
-from pymail.formats.rcpthosts import RecipientHosts
+from pymail.formats.received import Peer
 from pymail.protocols import smtp_server
 from pymail.protocols.commands import Commands
-from pymail.protocols.smtp_server import Peer, Rules, Session, Transfer
+from pymail.protocols.smtp_server import Rules, Session, Transfer
 from pymail.queue.submission import Submission
 from pymail.unix import sessionlog
-from pymail.unix.cdbfile import CdbFile
 from pymail.unix.connection import Connection
 from pymail.unix.controls import Controls
 from pymail.unix.home import Home
+from pymail.unix.incoming import peer_of, recipient_hosts, size_limit
 from pymail.unix.interfaces import local_addresses
 from pysvc.formats import cdb
-from pysvc.formats.number import scan
 from pysvc.unix import signals
 from pysvc.unix.strerr import reason
 
 TIMEOUT = 1200        # seconds
 COMMAND_BLOCK = 4096  # bytes read at a time while commands are expected
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Unable(Exception):
@@ -204,13 +199,6 @@ class Log:
         sessionlog.write(start + what + self._from + logline.field(self.helo or b"") + rest + b"\n")
 
 
-def peer_of(env: "Mapping[bytes, bytes]") -> Peer:
-    """Who is connected, by the variables that tcpserver and tcp-env set."""
-    local = env.get(b"TCPLOCALHOST", env.get(b"TCPLOCALIP", b"unknown"))
-    host = env.get(b"TCPREMOTEHOST", b"unknown")
-    return Peer(env.get(b"TCPREMOTEIP", b"unknown"), host, local, env.get(b"TCPREMOTEINFO"))
-
-
 def configuration(home: Home) -> tuple[Rules, int]:
     """What the control files and the environment say, and the seconds to wait. Raises Unable."""
     controls = Controls(home)
@@ -221,7 +209,7 @@ def configuration(home: Home) -> tuple[Rules, int]:
         timeout = controls.number("timeoutsmtpd", TIMEOUT)
         hosts = recipient_hosts(home, controls)
         bad_senders = controls.keys("badmailfrom") or frozenset()
-        databytes = limit(controls)
+        databytes = size_limit(controls)
     except OSError as error:
         raise Unable(smtp_server.CONTROLS_UNREADABLE, f"unable to read controls: {reason(error)}") from error
     if greeting is None:
@@ -236,20 +224,3 @@ def configuration(home: Home) -> tuple[Rules, int]:
         relay=os.environb.get(b"RELAYCLIENT"), my_host=my_host, my_addresses=my_addresses,
     )  # fmt: skip
     return rules, max(timeout, 1)
-
-
-def recipient_hosts(home: Home, controls: Controls) -> RecipientHosts:
-    """rcpthosts, and morercpthosts.cdb if there is a rcpthosts. Raises OSError."""
-    hosts = controls.keys("rcpthosts")
-    if hosts is None:
-        return RecipientHosts(None)
-    try:
-        return RecipientHosts(hosts, CdbFile(home.file("control", "morercpthosts.cdb")))
-    except FileNotFoundError:
-        return RecipientHosts(hosts)
-
-
-def limit(controls: Controls) -> int:
-    """The most bytes of a message; the environment decides even where it holds no number."""
-    databytes = os.environb.get(b"DATABYTES")
-    return controls.number("databytes", 0) if databytes is None else scan(databytes)[0]

@@ -5,7 +5,7 @@ store go out. Source: RFC 5321; qmail-smtpd.c.
 """
 
 from pymail.formats import ip4, smtp_path
-from pymail.formats.received import network_received
+from pymail.formats.received import Peer, network_received
 from pymail.formats.verdict import PERMANENT, exit_code
 from pymail.protocols.smtp_data import RECEIVING, STRAY, Scanner
 
@@ -35,15 +35,6 @@ BAD_SENDER = b"553 sorry, your envelope sender is in my badmailfrom list (#5.7.1
 NOT_MY_DOMAIN = b"553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)\r\n"
 LOOPING = b"554 too many hops, this message is looping (#5.4.6)\r\n"
 TOO_BIG = b"552 sorry, that message size exceeds my databytes limit (#5.3.4)\r\n"
-
-
-class Peer:
-    """Who is connected, as tcpserver says: all bytes, `info` None where there was no ident answer."""
-
-    __slots__ = ("host", "info", "ip", "local")
-
-    def __init__(self, ip: bytes, host: bytes, local: bytes, info: bytes | None = None) -> None:
-        self.ip, self.host, self.local, self.info = ip, host, local, info
 
 
 class Rules:
