@@ -137,7 +137,15 @@ case "$1" in
     ;;
 esac
 """
-MPOPRC = "defaults\ntls off\naccount default\nhost 127.0.0.1\nport 110\nuser adminmails\npassword sesame\nauth user\n"
+MPOPRC = """defaults
+tls off
+auth user
+account default
+host 127.0.0.1
+port 110
+user adminmails
+password sesame
+"""
 
 
 @pytest.fixture(scope="module")
@@ -176,12 +184,13 @@ def test_swaks_in_mpop_out(system: MailSystem) -> None:
     assert "250 ok" in said
     stored = system.wait_mail("/home/adminmails/Maildir", b"token-one")
     assert stored.startswith(b"Return-Path: <joe@remote.test>\nDelivered-To: adminmails@")
-    system.machine.path("/tmp/mpoprc").write_text(MPOPRC)
-    system.sh("chmod 600 /tmp/mpoprc; mkdir -m 700 -p /tmp/out/tmp /tmp/out/new /tmp/out/cur")
+    system.machine.path("/opt/tmp/mpoprc").write_text(MPOPRC)
+    system.sh("chmod 600 /opt/tmp/mpoprc; mkdir -m 700 -p /opt/tmp/out/tmp /opt/tmp/out/new /opt/tmp/out/cur")
 
     def fetched() -> bool:
-        system.sh("mpop --file=/tmp/mpoprc --keep=off --deliver=maildir,/tmp/out --uidls-file=/tmp/uidls")
-        return any(b"token-one" in p.read_bytes() for p in system.machine.path("/tmp/out/new").glob("*"))
+        options = "--file=mpoprc --keep=off --deliver=maildir,/opt/tmp/out --uidls-file=/opt/tmp/uidls"
+        system.sh(f"cd /opt/tmp && mpop {options}")
+        return any(b"token-one" in p.read_bytes() for p in system.machine.path("/opt/tmp/out/new").glob("*"))
 
     eventually(fetched, what="mpop fetches the message")
     assert not system.mailbox("/home/adminmails/Maildir")
@@ -201,15 +210,15 @@ def test_logs_are_stamped(system: MailSystem) -> None:
 
 
 def test_shell_qmailctl(system: MailSystem) -> None:
-    system.machine.path("/tmp/qmailctl").write_text(SHELL_QMAILCTL)
-    said = system.sh("sh /tmp/qmailctl stat")
+    system.machine.path("/opt/tmp/qmailctl").write_text(SHELL_QMAILCTL)
+    said = system.sh("sh /opt/tmp/qmailctl stat")
     assert said.count(": up (pid ") == 6
     assert said.endswith("messages in queue: 0\nmessages in queue but not yet preprocessed: 0\n")
-    system.sh("sh /tmp/qmailctl stop")
+    system.sh("sh /opt/tmp/qmailctl stop")
     eventually(lambda: " down " in system.sh("svstat /service/qmail-smtpd"), what="stopped")
-    system.sh("sh /tmp/qmailctl start; sh /tmp/qmailctl pause")
+    system.sh("sh /opt/tmp/qmailctl start; sh /opt/tmp/qmailctl pause")
     eventually(lambda: ", paused" in system.sh("svstat /service/qmail-pop3d"), what="paused")
-    assert "Continuing qmail-pop3d" in system.sh("sh /tmp/qmailctl cont")
+    assert "Continuing qmail-pop3d" in system.sh("sh /opt/tmp/qmailctl cont")
     eventually(lambda: system.connects(25), what="smtpd back")
 
 

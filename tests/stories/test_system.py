@@ -42,9 +42,9 @@ def test_empty_body(system: MailSystem) -> None:
 
 def test_no_final_newline(system: MailSystem) -> None:
     system.sh(
-        "printf 'Subject: tail\\n\\nno newline' >/tmp/m; "
-        "printf 'Fjoe@x.test\\0Tjoe@" + FQDN + "\\0\\0' >/tmp/e; "
-        "su joe -c '/var/qmail/bin/qmail-queue </tmp/m 1</tmp/e'"
+        "printf 'Subject: tail\\n\\nno newline' >/opt/tmp/m; "
+        "printf 'Fjoe@x.test\\0Tjoe@" + FQDN + "\\0\\0' >/opt/tmp/e; "
+        "su joe -c '/var/qmail/bin/qmail-queue </opt/tmp/m 1</opt/tmp/e'"
     )
     assert system.wait_mail(JOE, b"Subject: tail").endswith(b"Subject: tail\n\nno newline")
 
@@ -91,13 +91,13 @@ def test_remote_delivery_and_retry(system: MailSystem) -> None:
     system.wait_log("deferral: Sorry,_I_wasn't_able_to_establish_an_SMTP_connection._(#4.4.1)/")
     shown = system.sh("qmailctl queue")
     assert "\tremote\tsomeone@far.test\n" in shown and "messages in queue: 1\n" in shown
-    system.sh("mkdir -m 777 -p /tmp/sink")
-    system.machine.start("smtp-sink", "-u", "nobody", "-d", "/tmp/sink/%Y", "127.0.0.1:2526", "10")
+    system.sh("mkdir -m 777 -p /opt/tmp/sink")
+    system.machine.start("smtp-sink", "-u", "nobody", "-d", "/opt/tmp/sink/%Y", "127.0.0.1:2526", "10")
     eventually(lambda: system.connects(2526), what="smtp-sink")
     system.sh("qmailctl doqueue")
     system.wait_log("127.0.0.1_accepted_message.")
     eventually(system.queue_empty, what="the queue is empty")
-    (received,) = system.machine.path("/tmp/sink").glob("*")
+    (received,) = system.machine.path("/opt/tmp/sink").glob("*")
     assert b"Subject: far" in received.read_bytes()
 
 
@@ -150,8 +150,8 @@ def test_svc_letters(system: MailSystem) -> None:
 
 def test_kill_any_process(system: MailSystem) -> None:
     """Kill -9 of each process of the mail system: it comes back, and mail goes through again."""
-    names = ("qmail-send", "qmail-lspawn", "qmail-rspawn", "qmail-clean", "qmail-queued", "tcpserver", "multilog")
-    for number, name in enumerate((*names, "supervise")):
+    partners = ("qmail-send", "qmail-lspawn", "qmail-rspawn", "qmail-clean", "qmail-queued")
+    for number, name in enumerate((*partners, "tcpserver", "multilog", "supervise")):
         victims = system.pids(name)
         assert victims, name
         system.sh(f"kill -9 {victims[0]}")
@@ -174,22 +174,25 @@ def test_odd_input_leaves_no_traceback(system: MailSystem) -> None:
 
 
 def test_idle_memory(system: MailSystem) -> None:
-    """Sizes only bounded loosely here: the figures are in tests/bench."""
+    """No process has grown far beyond what it needs; the figures themselves are printed by tests/bench."""
     eventually(system.queue_empty, 60, "idle")
     report = system.sh(
-        "for p in $(pgrep -f 'svscan|supervise|multilog|tcpserver|qmail-|readproctitle'); do "
-        "awk -v n=$(cat /proc/$p/comm) '/^Pss:/{print $2, n}' /proc/$p/smaps_rollup 2>/dev/null; done"
+        "for p in /proc/[0-9]*; do "
+        "awk -v n=$(cat $p/comm) '/^Private_Dirty:/{print $2, n}' $p/smaps_rollup; done 2>/dev/null",
+        check=False,
     )
-    sizes = [(int(line.split()[0]), line.split()[1]) for line in report.splitlines()]
-    print(report, sum(size for size, _ in sizes))
-    assert all(size < 1024 for size, name in sizes if name == "supervise"), report
+    sizes = [(int(size), name) for size, name in (line.split() for line in report.splitlines())]
+    most = {"supervise": 1500, "multilog": 2000, "svscan": 2000, "tcpserver": 5000, "qmail-send": 5000}
+    assert {name for _, name in sizes} >= set(most)
+    assert [(size, name) for size, name in sizes if size > most.get(name, 4000)] == []
 
 
 def test_processes_are_idle(system: MailSystem) -> None:
     def ticks() -> int:
         ours = "grep -E '\\((supervise|multilog|tcpserver|qmail-)'"
         stats = system.sh(f"cat /proc/[0-9]*/stat 2>/dev/null | {ours}", check=False)
-        return sum(int(word) for line in stats.splitlines() for word in line.rpartition(")")[2].split()[11:13])
+        fields = [line.rpartition(")")[2].split() for line in stats.splitlines()]
+        return sum(int(word) for words in fields for word in words[11:13])
 
     eventually(system.queue_empty, 60, "idle")
     before = ticks()

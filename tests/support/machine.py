@@ -20,13 +20,13 @@ mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/r
 mount --rbind /dev "$1/root/dev"
 mount --rbind /sys "$1/root/sys"
 mount -t proc proc "$1/root/proc"
-mount -t tmpfs tmpfs "$1/root/tmp"
-chmod 1777 "$1/root/tmp"
-mkdir -p "$1/root/opt"
+mkdir -p "$1/root/opt" "$1/root/mnt/source"
 mount -t tmpfs -o mode=755 tmpfs "$1/root/opt"
+mkdir -m 1777 "$1/root/opt/tmp"
+mount --bind "$2" "$1/root/mnt/source"
 ip link set lo up
 rm -rf "$1/root/service" "$1/root/var/qmail" "$1/root/var/log/qmail" "$1/root/etc/tcp.smtp"*
-touch "$1/root/tmp/ready"
+touch "$1/root/opt/ready"
 exec chroot "$1/root" /bin/bash -c 'while :; do sleep 1000 & wait $!; done'
 """
 
@@ -73,13 +73,10 @@ class Machine:
     def install_code(self) -> None:
         """Install the project as README says: a virtual environment in /opt/pymail."""
         self.sh(
-            "mkdir -p /opt/pymail && cp -r "
-            f"{ROOT}/pysvc {ROOT}/pymail {ROOT}/service {ROOT}/examples /opt/pymail/ && "
-            f"cp -r {ROOT}/.venv /opt/pymail/.venv && "
-            "rm -f /opt/pymail/.venv/lib/python3*/site-packages/_*pysvc* "
-            "/opt/pymail/.venv/lib/python3*/site-packages/__editable__* && "
-            "ls -d /opt/pymail/.venv/lib/python3*/site-packages | while read d; do "
-            "echo /opt/pymail > $d/pymail.pth; done"
+            "mkdir -p /opt/pymail && cd /mnt/source && "
+            "cp -r pysvc pymail service examples .venv /opt/pymail/ && "
+            "cd /opt/pymail/.venv/lib/python3*/site-packages && "
+            "rm -f _*pysvc* __editable__* && echo /opt/pymail >pymail.pth"
         )
 
     def tool(self, name: str, *arguments: str, check: bool = True) -> "subprocess.CompletedProcess[bytes]":
@@ -93,7 +90,7 @@ def machine() -> Iterator[Machine]:
     """A fresh machine; everything in it ends with the block."""
     base = tempfile.mkdtemp(prefix="pysvc-machine-")
     spaces = ["--mount", "--net", "--pid", "--uts", "--fork", "--kill-child"]
-    words = ["unshare", *spaces, "sh", "-c", _SETUP, "sh", base]
+    words = ["unshare", *spaces, "sh", "-c", _SETUP, "sh", base, str(ROOT)]
     process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
     started: list[subprocess.Popen[bytes]] = []
     try:
@@ -103,8 +100,9 @@ def machine() -> Iterator[Machine]:
             if process.poll() is not None:
                 raise AssertionError("the namespaces could not be made")
             pids = children.read_text().split()
-            ready = pids and Path(f"/proc/{pids[0]}/root/tmp/ready").exists()
-            return int(pids[0]) if ready and b"wait $!" in Path(f"/proc/{pids[0]}/cmdline").read_bytes() else 0
+            ready = pids and Path(f"/proc/{pids[0]}/root/opt/ready").exists()
+            inside = ready and b"wait $!" in Path(f"/proc/{pids[0]}/cmdline").read_bytes()
+            return int(pids[0]) if inside else 0
 
         here = Machine(int(str(eventually(inner, what="namespaces"))))
         started = here.started

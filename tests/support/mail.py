@@ -54,7 +54,8 @@ class MailSystem:
                 eventually(lambda port=port: self.connects(port), 20, f"port {port}")
 
     def connects(self, port: int) -> bool:
-        return not self.machine.run("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}", check=False).returncode
+        script = f"exec 3<>/dev/tcp/127.0.0.1/{port}"
+        return not self.machine.run("bash", "-c", script, check=False).returncode
 
     def send(self, body: bytes, to: str, sender: str = "", check: bool = True) -> list[str]:
         """One message by SMTP, body with LF line ends; the greeting, and the replies from MAIL on."""
