@@ -211,6 +211,7 @@ def test_logs_are_stamped(system: MailSystem) -> None:
 
 def test_shell_qmailctl(system: MailSystem) -> None:
     system.machine.path("/opt/tmp/qmailctl").write_text(SHELL_QMAILCTL)
+    eventually(system.queue_empty, what="the queue is empty")
     said = system.sh("sh /opt/tmp/qmailctl stat")
     assert said.count(": up (pid ") == 6
     assert said.endswith("messages in queue: 0\nmessages in queue but not yet preprocessed: 0\n")
