@@ -42,17 +42,18 @@ def test_lines(line: bytes, shown: bytes) -> None:
 )  # fmt: skip
 def test_impossible_labels_stay(line: bytes) -> None:
     assert convert(line) == line
+    assert convert(line * 40) == line * 40
     assert convert(UP + b" up\n" + line + UP + b" up\n") == (
         b"2023-11-14 22:13:20.123456500 up\n" + line + b"2023-11-14 22:13:20.123456500 up\n"
     )
 
 
-RESTS = st.sampled_from([b" x", b" ", b"%d"])
+RESTS = st.sampled_from([b" x", b" ", b"%d", b"0 x"])
 
 
-@given(st.lists(st.tuples(st.integers(0, 2**33), st.integers(0, 999999), RESTS)))
-def test_many_lines_are_many_times_one_line(lines: list[tuple[int, int, bytes]]) -> None:
-    labelled = [tai64n.label(s * 10**9 + us * 1000) + rest + b"\n" for s, us, rest in lines]
+@given(st.lists(st.tuples(st.integers(0, 2**33), st.integers(0, 999999), RESTS)), st.sampled_from([1, 40]))
+def test_many_lines_are_many_times_one_line(lines: list[tuple[int, int, bytes]], times: int) -> None:
+    labelled = [tai64n.label(s * 10**9 + us * 1000) + rest + b"\n" for s, us, rest in lines] * times
     assert convert(b"".join(labelled)) == b"".join(map(convert, labelled))
 
 
