@@ -64,6 +64,11 @@ def freeze() -> None:
     gc.freeze()
 
 
+def frozen() -> bool:
+    """Whether this process, or the one that it was forked from, has called freeze."""
+    return gc.get_freeze_count() > 0
+
+
 def fork(name: str, body: "Callable[[], int]") -> int:
     """Fork a child that runs body() and then whatever it chains to; the child's pid.
 
@@ -127,12 +132,14 @@ def become(argv: list[str], env: dict[bytes, bytes] | None) -> None:
             if not os.get_inheritable(fd):
                 os.close(fd)
         except OSError:
-            pass  # not open, or the descriptor of the listing itself
+            pass  # not open
 
 
 def _descriptors() -> "Iterable[int]":
     try:
-        return map(int, os.listdir("/proc/self/fd"))
+        own = os.open("/proc/self/fd", os.O_RDONLY | os.O_CLOEXEC)
+        os.close(own)  # the listing itself gets this number; asking about it later would raise
+        return [fd for fd in map(int, os.listdir("/proc/self/fd")) if fd != own]
     except OSError:
         return range(3, 1024)  # no /proc, or no descriptor left to read it with
 

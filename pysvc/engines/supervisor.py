@@ -15,17 +15,13 @@ program's; commands keep in the fifo meanwhile, so none is lost.
 
 from pysvc.formats.status import RUN_ONCE, WANT_DOWN, WANT_UP, Status
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import ClassVar
-
 ANNOUNCE = "announce"  # write the status file
 START = "start"        # start ./run, then call started or not_started
 EXIT = "exit"          # leave with exit code 0
 
 SIGNALS = {b"h": "HUP", b"a": "ALRM", b"i": "INT", b"t": "TERM", b"k": "KILL"}
 # Every other action is the name of a signal to send to the service's pid.
+INTENTS = {b"u": "up", b"d": "down", b"o": "once", b"x": "exit", b"p": "pause", b"c": "go_on"}
 
 
 class Supervisor:
@@ -60,7 +56,8 @@ class Supervisor:
         self.retry = True
         return []
 
-    def died(self, now: int) -> list[str]:
+    def died(self, now: int, cause: str = "") -> list[str]:
+        """cause: the exit code or the name of the signal; it makes no difference here."""
         self.pid, self.since = 0, now
         if self.exit_requested:
             return [ANNOUNCE, EXIT]
@@ -76,36 +73,33 @@ class Supervisor:
         """One byte of supervise/control; unknown ones mean nothing."""
         if byte in SIGNALS:
             return [SIGNALS[byte]] if self.pid else []
-        intent = self._INTENTS.get(byte)
-        return intent(self) if intent is not None else []
+        intent = INTENTS.get(byte)
+        actions: list[str] = getattr(self, intent)() if intent is not None else []
+        return actions
 
-    def _up(self) -> list[str]:
+    def up(self) -> list[str]:
         self.want = WANT_UP
         return [ANNOUNCE] if self.pid else [ANNOUNCE, START]
 
-    def _down(self) -> list[str]:
+    def down(self) -> list[str]:
         self.want = WANT_DOWN
         if not self.pid:
             return [ANNOUNCE]
         self.paused = False
         return ["TERM", "CONT", ANNOUNCE]
 
-    def _once(self) -> list[str]:
+    def once(self) -> list[str]:
         self.want = RUN_ONCE
         return [ANNOUNCE] if self.pid else [ANNOUNCE, START]
 
-    def _exit(self) -> list[str]:
+    def exit(self) -> list[str]:
         self.exit_requested = True
         return [ANNOUNCE] if self.pid else [ANNOUNCE, EXIT]
 
-    def _pause(self) -> list[str]:
+    def pause(self) -> list[str]:
         self.paused = True
         return ["STOP", ANNOUNCE] if self.pid else [ANNOUNCE]
 
-    def _continue(self) -> list[str]:
+    def go_on(self) -> list[str]:
         self.paused = False
         return ["CONT", ANNOUNCE] if self.pid else [ANNOUNCE]
-
-    _INTENTS: "ClassVar[dict[bytes, Callable[[Supervisor], list[str]]]]" = {
-        b"u": _up, b"d": _down, b"o": _once, b"x": _exit, b"p": _pause, b"c": _continue,
-    }  # fmt: skip

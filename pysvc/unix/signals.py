@@ -27,6 +27,7 @@ SIGVTALRM = int(_signal.SIGVTALRM)
 SIGPROF = int(_signal.SIGPROF)
 SIGXCPU = int(_signal.SIGXCPU)
 SIGXFSZ = int(_signal.SIGXFSZ)
+SIGIO = int(_signal.SIGIO)
 
 _caught: set[int] = set()
 
@@ -34,6 +35,15 @@ _caught: set[int] = set()
 def number(name: str) -> int:
     """The number of a signal: number("TERM")."""
     return int(getattr(_signal, f"SIG{name}"))
+
+
+def names() -> dict[int, str]:
+    """The names of all signals by their numbers: names()[15] is "TERM"."""
+    found: dict[int, str] = {}
+    for name in dir(_signal):  # in alphabetical order, CHLD before CLD
+        if name.startswith("SIG") and "_" not in name:
+            found.setdefault(int(getattr(_signal, name)), name[3:])
+    return found
 
 
 def catch(number: int, handler: "Callable[[], None] | None" = None) -> None:
@@ -62,6 +72,12 @@ def unblock(*numbers: int) -> None:
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, numbers)
 
 
+def wait(numbers: "Iterable[int]", seconds: float) -> int:
+    """Wait for one of some blocked signals and take it; 0 when the time is over. No other ends the wait."""
+    found = _signal.sigtimedwait(numbers, seconds)
+    return found.si_signo if found is not None else 0
+
+
 def unblock_all() -> None:
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 
@@ -85,6 +101,8 @@ def undo_interpreter() -> None:
 
 def reset_caught() -> None:
     """What execve does: caught signals back to their default; ignored and blocked ones stay so."""
+    if not _caught:
+        return  # the common case; each page that a forked child touches is its own
     _signal.set_wakeup_fd(-1)
     for number in _caught:
         _signal.signal(number, _signal.SIG_DFL)

@@ -1,0 +1,1 @@
+"""supervise at work: an automaton and the files and processes around it"""
