@@ -7,43 +7,70 @@ not begin with a dot, and starts `supervise NAME` for each. If NAME/log exists w
 `supervise log` is started in NAME too, and NAME's standard output goes to it through a pipe that stays
 open whichever of them dies. A supervise that has died is started again at the next look.
 
+Where the kernel tells of changes in the directory, a new service that has its run file already is started
+at once; one that is still being written waits for the next look. SIGALRM makes svscan look at once.
+
 Exit codes:  111 the directory cannot be entered; otherwise svscan never exits
 
 supervise is found along PATH. If it is one of this installation it runs in a forked child, as all
 programs do that supervise then starts: they share the memory of what svscan has loaded.
 """
 
+import fcntl
 import os
 import stat
 import time
 
 from pysvc import launch
 from pysvc.engines.scanner import Scanner, Service
-from pysvc.unix import chain, title
+from pysvc.supervision import preloaded
+from pysvc.unix import chain, signals, title
 from pysvc.unix.strerr import TEMPORARY, unable_to, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PAUSE = 5          # seconds between two looks
-LONGEST_NAME = 255 # bytes of a name whose log is considered
-PRELOADED = ("supervise", "multilog", "setuidgid", "softlimit", "tcpserver")  # what most trees run
+PAUSE = 5           # seconds between two looks
+SETTLE = 0.02       # seconds from a change to a look: changes come in swarms
+LONGEST_NAME = 255  # bytes of a name whose log is considered
+CHANGED, LOOK = signals.SIGIO, signals.SIGALRM
 
 
 def main(argv: list[str]) -> int:
     if len(argv) > 1:
         with unable_to(f"chdir to {argv[1]}"):
             os.chdir(argv[1])
-    for name in PRELOADED:
-        launch.preload(name)
-    launch.freeze()
+    preloaded.load()
     title.set_title(argv)  # free here: what it needs is loaded for the children
+    signals.block(CHANGED, LOOK)  # taken by pause alone; the children unblock them
+    notice_changes()
     scanner = Scanner()
     while True:
         reap(scanner)
         look(scanner)
-        time.sleep(PAUSE)  # on the monotonic clock; the death of a child does not cut it short
+        pause(scanner)
+
+
+def notice_changes() -> None:
+    """Have the kernel send CHANGED for each entry that comes to the directory or leaves it.
+
+    This is dnotify: inotify would need ctypes. Where there is neither, a look every PAUSE must do.
+    """
+    try:
+        fd = os.open(".", os.O_RDONLY | os.O_CLOEXEC)  # open for good
+        events = fcntl.DN_CREATE | fcntl.DN_DELETE | fcntl.DN_RENAME
+        fcntl.fcntl(fd, fcntl.F_NOTIFY, events | fcntl.DN_MULTISHOT)
+    except (OSError, AttributeError):
+        pass
+
+
+def pause(scanner: Scanner) -> None:
+    """Wait for the next look, and meanwhile start what is new; the death of a child cuts nothing short."""
+    end = time.monotonic() + PAUSE
+    while signals.wait((CHANGED, LOOK), max(0, end - time.monotonic())) == CHANGED:
+        time.sleep(SETTLE)
+        look(scanner, complete=True)
 
 
 def reap(scanner: Scanner) -> None:
@@ -55,35 +82,45 @@ def reap(scanner: Scanner) -> None:
         pass
 
 
-def look(scanner: Scanner) -> None:
-    """One pass over the directory."""
+def look(scanner: Scanner, complete: bool = False) -> None:
+    """One pass over the directory.
+
+    complete: leave alone new services without a run file, which somebody may be writing now.
+    """
     scanner.begin()
     try:
         names = os.listdir(".")
     except OSError as error:
         warn("svscan", "unable to read directory", error)
         return
-    for name in names:
-        if not name.startswith("."):
-            visit(scanner, name)
+    found = [(name, visit(scanner, name, complete)) for name in names if not name.startswith(".")]
+    # The forks come close together: a page that is written between two of them is another copy.
+    for name, service in found:
+        if service is not None:
+            run(name, service)
     for service in scanner.forget():
         for fd in service.pipe or ():
             os.close(fd)
 
 
-def visit(scanner: Scanner, name: str) -> None:
-    """One entry of the directory: have its supervise processes running if it is a service."""
+def visit(scanner: Scanner, name: str, complete: bool) -> Service | None:
+    """One entry of the directory; None if it is no service, or none yet."""
     try:
         found = os.stat(name)
     except OSError as error:
         warn("svscan", f"unable to stat {name}", error)
-        return
+        return None
     if not stat.S_ISDIR(found.st_mode):
-        return
+        return None
     identity = (found.st_dev, found.st_ino)
-    service = scanner.seen(identity) or accept(scanner, identity, name)
-    if service is None:
-        return
+    known = scanner.seen(identity)
+    if known is not None or (complete and not os.path.exists(f"{name}/run")):
+        return known
+    return accept(scanner, identity, name)
+
+
+def run(name: str, service: Service) -> None:
+    """Start whichever supervise of a service does not run."""
     pipe = service.pipe
     if not service.pid:
         service.pid = start(name, lambda: supervise(name, pipe))
@@ -130,6 +167,7 @@ def start(what: str, child: "Callable[[], int]") -> int:
 
 def supervise(name: str, pipe: tuple[int, int] | None) -> int:
     """In the child: become the supervise of a service."""
+    signals.unblock(CHANGED, LOOK)
     if pipe is not None:
         with _warning(f"set up descriptors for {name}"):
             _move(pipe[1], 1)
@@ -139,6 +177,7 @@ def supervise(name: str, pipe: tuple[int, int] | None) -> int:
 
 def supervise_log(name: str, pipe: tuple[int, int]) -> int:
     """In the child: become the supervise of a service's log."""
+    signals.unblock(CHANGED, LOOK)
     with _warning(f"set up descriptors for {name}/log"):
         _move(pipe[0], 0)
     with _warning(f"switch to {name}"):

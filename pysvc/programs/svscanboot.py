@@ -15,6 +15,7 @@ Environment: services find nothing but PATH: /command:/usr/local/bin:/usr/local/
 import os
 
 from pysvc import launch
+from pysvc.supervision import preloaded
 from pysvc.unix import chain, title
 from pysvc.unix.strerr import unable_to
 
@@ -39,7 +40,7 @@ def main(argv: list[str]) -> int:
         read, write = os.pipe()
     environment = {b"PATH": os.environb[b"PATH"]}
     launch.preload("readproctitle")
-    launch.freeze()
+    preloaded.load()  # what svscan will load: shared with readproctitle, not copied
     with unable_to("fork"):
         launch.fork("svscanboot", lambda: show(read, environment))
     os.close(read)
