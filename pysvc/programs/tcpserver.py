@@ -51,65 +51,42 @@ import select
 
 from pysvc import launch
 from pysvc.formats import ip, number
-from pysvc.unix import incoming, signals, tcp
-from pysvc.unix.incoming import ERRORS, SILENT, STATUS, Settings
-from pysvc.unix.options import BadOption, complaint, options
-from pysvc.unix.strerr import Fatal, reason, unable_to, usage, warn
+from pysvc.unix import hosts, incoming, signals, tcp
+from pysvc.unix.incoming import Settings
+from pysvc.unix.options import BadOption, complaint
+from pysvc.unix.settings import COMMON, COMMON_VALUES, SILENT, count, heard, take
+from pysvc.unix.strerr import Fatal, unable_to, usage, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
-    from collections.abc import Callable
     from typing import Any, NoReturn
 
-ULONG = 0xFFFFFFFFFFFFFFFF
+    from pysvc.unix.settings import Flags, Values
+
 LARGEST_ID = 0xFFFFFFFE
-
-
-def _count(value: str) -> int:
-    return number.scan(os.fsencode(value))[0] & ULONG
-
-
-FLAGS = {  # letter: the setting, its value
-    "q": ("verbosity", SILENT), "Q": ("verbosity", ERRORS), "v": ("verbosity", STATUS),
+FLAGS: "Flags" = {
+    **COMMON,
     "1": ("print_port", True), "X": ("rules_optional", True),
     "o": ("keep_ip_options", True), "O": ("keep_ip_options", False),
-    "d": ("delay", True), "D": ("delay", False),
     "p": ("paranoid", True), "P": ("paranoid", False),
-    "h": ("remote_name", True), "H": ("remote_name", False),
-    "r": ("remote_info", True), "R": ("remote_info", False),
-    "4": ("ipv4_only", True), "6": ("six", True),
 }  # fmt: skip
-VALUES: "dict[str, tuple[str, Callable[[str], object]]]" = {  # letter: the setting, what reads its value
-    "c": ("limit", _count), "x": ("rules", str), "B": ("banner", os.fsencode), "g": ("gid", str),
-    "u": ("uid", str), "b": ("backlog", _count), "t": ("timeout", _count), "l": ("local_name", os.fsencode),
-    "I": ("interface", str),
+VALUES: "Values" = {
+    **COMMON_VALUES,
+    "c": ("limit", count), "x": ("rules", str), "B": ("banner", os.fsencode), "b": ("backlog", count),
+    "u": ("uid", str), "g": ("gid", str),
 }  # fmt: skip
-LETTERS = "".join(FLAGS) + "U" + "".join(letter + ":" for letter in VALUES)
 
 
 def main(argv: list[str]) -> int:
     settings = Settings()
     arguments = argv[1:]
     try:
-        _read(settings, arguments)
+        take(settings, arguments, FLAGS, VALUES, {"U": settings.take_ids})
     except BadOption as bad:
         raise complaint(argv[0], bad, usage(__doc__).line("tcpserver")) from None
-    with incoming.heard(settings):
+    with heard(settings.verbosity):
         return _start(settings, arguments)
-
-
-def _read(settings: Settings, arguments: list[str]) -> None:
-    """Take the options off the arguments, left to right. Raises BadOption."""
-    for letter, value in options(arguments, LETTERS):
-        if letter == "U":
-            settings.uid = os.environ.get("UID", settings.uid)
-            settings.gid = os.environ.get("GID", settings.gid)
-        elif letter in FLAGS:
-            setattr(settings, *FLAGS[letter])
-        else:
-            name, make = VALUES[letter]
-            setattr(settings, name, make(value))
 
 
 def _start(settings: Settings, arguments: list[str]) -> int:
@@ -147,18 +124,7 @@ def _address(settings: Settings, host: str) -> bytes:
     """The packed address to listen on. Fatal if the host has none."""
     if host in ("", "0"):
         return ip.ANY6 if settings.six else ip.ANY4
-    literal = tcp.ipv6_literal(host) if ":" in host else None
-    if literal is not None:
-        return literal
-    from pysvc.unix import dns
-
-    try:
-        found = dns.Resolver().for_listening(os.fsencode(host), settings.ipv4_only, settings.six)
-    except OSError as error:
-        raise Fatal(f"temporarily unable to figure out IP address for {host}: {reason(error)}") from None
-    if found is None:
-        raise Fatal(f"no IP address for {host}")
-    return found
+    return hosts.addresses(host, settings.ipv4_only, settings.six)[0]
 
 
 def _become(uid: int, gid: int) -> None:

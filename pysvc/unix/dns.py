@@ -57,19 +57,6 @@ class Resolver:
                 return found
         return []
 
-    def for_listening(self, name: bytes, ipv4_only: bool, six: bool) -> bytes | None:
-        """One address of a name that somebody typed, None if it has none. Raises OSError.
-
-        IPv6 addresses are looked up where there is no IPv4 one, or first, if `six`; then an IPv4 address
-        is returned mapped.
-        """
-        kinds = (dns.A,) if ipv4_only else (dns.AAAA, dns.A) if six else (dns.A, dns.AAAA)
-        for kind in kinds:
-            found = self.qualified(name, kind)
-            if found:
-                return ip.mapped(found[0]) if six else found[0]
-        return None
-
     def name(self, packed: bytes) -> bytes | None:
         """The name of an address, None if it has none. Raises OSError."""
         return self._ask(dns.reverse_name(ip.plain(packed)), dns.PTR, dns.name)

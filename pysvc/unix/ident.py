@@ -3,6 +3,7 @@
 import time
 
 from pysvc.engines.ident import LONGEST, Scanner, question
+from pysvc.formats import ip, ucspi
 from pysvc.unix import tcp
 
 PORT = 113
@@ -23,3 +24,13 @@ def ask(local_ip: bytes, local_port: int, remote_ip: bytes, remote_port: int, se
         return scanner.result
     finally:
         connection.close()
+
+
+def owner(connection: ucspi.Connection, seconds: int) -> bytes | None:
+    """Who is at the other end of a connection, possibly empty; None if nobody says in time."""
+    ends = (ip.plain(connection.local_ip), connection.local_port,
+            ip.plain(connection.remote_ip), connection.remote_port)  # fmt: skip
+    try:
+        return ask(*ends, seconds)
+    except OSError:
+        return None

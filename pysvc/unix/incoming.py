@@ -6,13 +6,12 @@ import os
 from pysvc.formats import dns as packets
 from pysvc.formats import ip, tcprules, ucspi
 from pysvc.unix import chain, files, rules, signals, tcp
+from pysvc.unix.settings import ERRORS, STATUS, heard
 from pysvc.unix.strerr import PERMANENT, TEMPORARY, Fatal, reason, unable_to
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
-
-SILENT, ERRORS, STATUS = range(3)
 
 
 class Settings:
@@ -32,6 +31,11 @@ class Settings:
         self.program: list[str] = []
         self.environment = dict(os.environb)  # copied once, not for each connection
 
+    def take_ids(self) -> None:
+        """Take the ids to become from the environment, where it has them."""
+        self.uid = os.environ.get("UID", self.uid)
+        self.gid = os.environ.get("GID", self.gid)
+
     def log(self, line: bytes) -> None:
         """Tell of a step, in one write, if that is wanted."""
         if self.verbosity == STATUS:
@@ -46,19 +50,6 @@ class Settings:
             from pysvc.unix import dns  # noqa: F401
         if self.remote_info:
             from pysvc.unix import ident  # noqa: F401
-
-
-class heard:
-    """`with heard(settings):` takes the words off a Fatal if nothing shall be said; the code stays."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._silent = settings.verbosity == SILENT
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if self._silent and isinstance(error, Fatal):
-            raise Fatal("", error.code) from error
 
 
 class dropping(unable_to):
@@ -76,7 +67,7 @@ def serve(settings: Settings, fd: int, address: "tuple[Any, ...]", local_port: i
     address: as accept returned it. The settings' environment is changed in place: this process serves one
     connection. Returns the exit code where a rule denies; Fatal if the connection is dropped.
     """
-    with heard(settings):
+    with heard(settings.verbosity):
         connection = ucspi.Connection(local_port, tcp.packed(address), address[1], settings.six)
         settings.log(b"pid %d from %s" % (os.getpid(), connection.text(connection.remote_ip)))
         connection.local_ip = _prepare(settings, fd, len(connection.remote_ip))
@@ -127,12 +118,7 @@ def _look_up(settings: Settings, connection: ucspi.Connection) -> None:
     if settings.remote_info:
         from pysvc.unix import ident
 
-        ends = (ip.plain(connection.local_ip), connection.local_port,
-                ip.plain(connection.remote_ip), connection.remote_port)  # fmt: skip
-        try:
-            connection.remote_info = ident.ask(*ends, settings.timeout)
-        except OSError:
-            pass
+        connection.remote_info = ident.owner(connection, settings.timeout)
 
 
 def _name(packed: bytes) -> bytes | None:

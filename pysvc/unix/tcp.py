@@ -52,6 +52,14 @@ def interface_name(address: "tuple[Any, ...]") -> bytes | None:
         return None  # it went away
 
 
+def interface_number(name: str) -> int:
+    """The number of an interface, 0 if none is named. Fatal if it does not exist."""
+    if not name:
+        return 0
+    with unable_to(f"find interface {name}"):
+        return _socket.if_nametoindex(name)
+
+
 def port_number(word: str) -> int:
     """A decimal number modulo 65536 (the empty word is 0), or a TCP service by name. Fatal if unknown."""
     value, rest = number.scan(os.fsencode(word))
@@ -68,10 +76,7 @@ def listen(address: bytes, port: int, backlog: int, interface: str = "") -> _soc
 
     interface: that of a link-local address.
     """
-    scope = 0
-    if interface:
-        with unable_to(f"find interface {interface}"):
-            scope = _socket.if_nametoindex(interface)
+    scope = interface_number(interface)
     with unable_to("create socket"):
         server = _socket.socket(family(address), _socket.SOCK_STREAM)
     _try_option(server, _socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
@@ -132,21 +137,37 @@ def connect(address: bytes, port: int, deadline: float, local: bytes | None = No
     """
     connection = _socket.socket(family(address), _socket.SOCK_STREAM)
     try:
-        connection.setblocking(False)
         if local is not None:
             connection.bind(sockaddr(local, 0))
-        error = connection.connect_ex(sockaddr(address, port))
-        if error == errno.EINPROGRESS:
-            if not wait(connection.fileno(), select.POLLOUT, deadline):
-                error = errno.ETIMEDOUT
-            else:
-                error = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
-        if error:
-            raise OSError(error, "connect")
+        reach(connection, sockaddr(address, port), deadline)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def ready(fd: int, events: int) -> bool:
+    """Whether a descriptor is ready now."""
+    poll = select.poll()
+    poll.register(fd, events)
+    return bool(poll.poll(0))
+
+
+def reach(connection: _socket.socket, address: "tuple[Any, ...]", deadline: float) -> None:
+    """Connect a socket, which is non-blocking from then on. Raises OSError, ETIMEDOUT after the deadline.
+
+    What the kernel does at once, as on the loopback interface, is in time even if the deadline was not.
+    """
+    connection.setblocking(False)
+    error = connection.connect_ex(address)
+    if error == errno.EINPROGRESS:
+        fd = connection.fileno()
+        if wait(fd, select.POLLOUT, deadline) or ready(fd, select.POLLOUT):
+            error = connection.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        else:
+            error = errno.ETIMEDOUT
+    if error:
+        raise OSError(error, "connect")
 
 
 def send_all(connection: _socket.socket, data: bytes, deadline: float) -> None:
