@@ -74,11 +74,17 @@ def _unescape(text: bytes, at: int) -> tuple[bytes, int]:
     return text[at : at + 1], at + 1
 
 
+def reversed_address(packed: bytes) -> bytes:
+    """An address as it stands in a name, last part first: decimal bytes, or hexadecimal digits of IPv6."""
+    if len(packed) == 4:
+        return b".".join(b"%d" % byte for byte in reversed(packed))
+    return ".".join(reversed(packed.hex())).encode()
+
+
 def reverse_name(packed: bytes) -> bytes:
     """The wire name under which the name of an address is published: in-addr.arpa or ip6.arpa."""
-    if len(packed) == 4:
-        return wire_name(b".".join(b"%d" % byte for byte in reversed(packed)) + b".in-addr.arpa")
-    return wire_name(".".join(reversed(packed.hex())).encode() + b".ip6.arpa")
+    zone = b".in-addr.arpa" if len(packed) == 4 else b".ip6.arpa"
+    return wire_name(reversed_address(packed) + zone)
 
 
 def query(number: int, name: bytes, kind: int) -> bytes:
