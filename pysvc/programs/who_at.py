@@ -1,0 +1,18 @@
+"""who@ - ask a host who is there (systat)
+
+Synopsis:    who@ [ host ]
+Environment: as for tcpclient
+Exit codes:  0, also where there is no connection; 111 the answer cannot be printed
+
+Prints what the systat service of host (0, this machine) says. Control bytes are shown as ^A, bytes with
+the high bit as M-a. Source: RFC 866.
+"""
+
+from pysvc.unix import asking
+
+SYSTAT = "11"
+
+
+def main(argv: list[str]) -> int:
+    (host,) = asking.arguments(argv, "0")
+    return asking.show(host, SYSTAT)
