@@ -54,3 +54,9 @@ def _quote(text: bytes) -> bytes:
         if number and line.lstrip(b">").startswith(_FROM):
             lines[number] = b">" + line
     return b"\n".join(lines)
+
+
+def sender_of(first_line: bytes) -> bytes:
+    """The sender for the From line of a stored message, whose first line may be a Return-Path line."""
+    prefix = b"Return-Path: <"
+    return first_line[len(prefix) :].rstrip(b"\n")[:-1] if first_line.startswith(prefix) else b"XXX"
