@@ -20,8 +20,8 @@ def date822(seconds: int) -> bytes:
 
 def local_date(t: "struct_time", offset: int) -> bytes:
     """`6 Nov 2026 09:57:32 -0500`: a local time, with its zone's seconds east of Greenwich."""
-    hours, minutes = divmod((abs(offset) + 30) // 60, 60)
-    return _date(t, b"%c%02d%02d" % (b"-" if offset < 0 else b"+", hours, minutes))
+    minutes = round(offset / 60)
+    return _date(t, b"%c%02d%02d" % (b"-" if minutes < 0 else b"+", *divmod(abs(minutes), 60)))
 
 
 def _date(t: "struct_time", zone: bytes) -> bytes:
