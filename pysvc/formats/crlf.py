@@ -34,5 +34,5 @@ class Fixer:
 
     def feed(self, block: bytes) -> bytes:
         done = block[: self._after_cr and block.startswith(b"\n")]
-        self._after_cr = block.endswith(b"\r")
+        self._after_cr = block.endswith(b"\r") if block else self._after_cr
         return done + block[len(done) :].replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")

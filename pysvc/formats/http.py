@@ -33,4 +33,4 @@ class Body:
 
     def end(self) -> bytes:
         """What completes the last line."""
-        return b"" if self._line_begins else b"\n"
+        return b"\n" if self._begun and not self._line_begins else b""

@@ -7,19 +7,25 @@ not disturb the machine. Standard input is a JSON object, standard output anothe
          "ident"    what the IDENT server sends to each client (latin-1), absent: nobody listens
          "command"  the tcpserver's arguments, which must contain -1
          "env"      its environment
-         "connect"  false: only start, and wait for it to end
+         "connect"  false: only start the command, whatever it is, and wait for it to end
+         "input"    its standard input then (latin-1)
+         "services" "ADDRESS PORT" -> what a server there sends to each client (latin-1)
+         "hear"     wait until so many clients of the services have gone
+         "silent"   ["ADDRESS PORT", ...]: where connecting is never answered
          "signal"   a signal to be sent to the child as soon as the first query arrives
-    out: "output"   what the connection brought (latin-1)
+    out: "output"   what the connection brought, or what a command wrote to standard output (latin-1)
          "log"      descriptor 2 of the server
          "code"     its exit code, 0 after SIGTERM
          "queries"  [[server, "NAME TYPE", over tcp], ...]
          "asked"    what the IDENT server was asked
+         "heard"    what the services were sent
 
 An answer is a list of records, or "nxdomain", "servfail", "silent", "malformed" (a PTR record that points
 to itself), "short" (a record is missing), "forged", "oversized", or {"tcp": answer}: truncated by UDP.
 A record is [type, text]: an address for A and AAAA, a wire name in hex for PTR, a string for TXT.
 """
 
+import contextlib
 import fcntl
 import json
 import os
@@ -29,11 +35,13 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 
 TYPES = {1: "A", 12: "PTR", 16: "TXT", 28: "AAAA"}
 RCODES = {"servfail": 2, "nxdomain": 3}
 queries: list[list[object]] = []
 asked: list[str] = []
+heard: list[str] = []
 arrived = threading.Event()
 
 
@@ -125,13 +133,54 @@ class DnsServer:
         return [packet(0, records, len(answer))]
 
 
-def serve_ident(reply: bytes) -> None:
-    server = socket.create_server(("127.0.0.1", 113))
+def serve_ident(server: socket.socket, reply: bytes) -> None:
     while True:
         connection, _ = server.accept()
         asked.append(connection.recv(200).decode())
         connection.sendall(reply)
         connection.close()
+
+
+class Service:
+    """Says its text to each client at once, and hears it to its end."""
+
+    def __init__(self, where: str, text: str) -> None:
+        address, port = where.split()
+        self.text = text.encode("latin-1")
+        self.server = socket.create_server((address, int(port)))
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self) -> None:
+        while True:
+            connection, _ = self.server.accept()
+            data = b""
+            with contextlib.suppress(ConnectionError):  # the client may go away
+                connection.sendall(self.text)
+                connection.shutdown(socket.SHUT_WR)
+                while part := connection.recv(4096):
+                    data += part
+            connection.close()
+            heard.append(data.decode("latin-1"))
+
+
+def silence(where: str) -> list[socket.socket]:
+    """Listen without accepting, and take the only place that there is to wait in."""
+    address, port = where.split()
+    server = socket.socket()
+    server.bind((address, int(port)))
+    server.listen(0)
+    return [server, socket.create_connection((address, int(port)))]
+
+
+def run(work: dict) -> dict:
+    """Run the command to its end, and hear its clients to theirs."""
+    done = subprocess.run(
+        work["command"], env=work["env"], input=work.get("input", "").encode("latin-1"), capture_output=True
+    )
+    while len(heard) < work.get("hear", 0):
+        time.sleep(0.01)
+    output, log = done.stdout.decode("latin-1"), done.stderr.decode("latin-1")
+    return {"output": output, "log": log, "code": done.returncode}
 
 
 def conversation(work: dict) -> dict:
@@ -140,22 +189,19 @@ def conversation(work: dict) -> dict:
     ) as server:
         assert server.stdout is not None and server.stderr is not None
         output = b""
-        if work.get("connect", True):
-            port = int(server.stdout.readline())
-            with socket.create_connection(("127.0.0.1", port)) as client:
-                if "signal" in work:
-                    arrived.wait(20)
-                    with open(f"/proc/{server.pid}/task/{server.pid}/children") as children:
-                        os.kill(int(children.read().split()[0]), work["signal"])
-                while part := client.recv(65536):
-                    output += part
-            log = b""
-            while not log.endswith(b"status: 0/40\n") or b"end" not in log:  # the server goes on
-                log += os.read(server.stderr.fileno(), 65536)
-            server.send_signal(signal.SIGTERM)
-            log += server.stderr.read()
-        else:
-            log = server.stderr.read()
+        port = int(server.stdout.readline())
+        with socket.create_connection(("127.0.0.1", port)) as client:
+            if "signal" in work:
+                arrived.wait(20)
+                with open(f"/proc/{server.pid}/task/{server.pid}/children") as children:
+                    os.kill(int(children.read().split()[0]), work["signal"])
+            while part := client.recv(65536):
+                output += part
+        log = b""
+        while not log.endswith(b"status: 0/40\n") or b"end" not in log:  # the server goes on
+            log += os.read(server.stderr.fileno(), 65536)
+        server.send_signal(signal.SIGTERM)
+        log += server.stderr.read()
         code = server.wait()
     return {"output": output.decode("latin-1"), "log": log.decode("latin-1"), "code": code}
 
@@ -167,9 +213,14 @@ def main() -> None:
         DnsServer(index, zone)
     if "ident" in work:
         reply = work["ident"].encode("latin-1")
-        threading.Thread(target=serve_ident, args=(reply,), daemon=True).start()
-    result = conversation(work)
-    json.dump({**result, "queries": queries, "asked": asked}, sys.stdout)
+        server = socket.create_server(("127.0.0.1", 113))
+        threading.Thread(target=serve_ident, args=(server, reply), daemon=True).start()
+    for where, text in work.get("services", {}).items():
+        Service(where, text)
+    silent = [silence(where) for where in work.get("silent", [])]
+    result = conversation(work) if work.get("connect", True) else run(work)
+    json.dump({**result, "queries": queries, "asked": asked, "heard": heard}, sys.stdout)
+    del silent
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from tests.support.world import Place, Running, eventually
 
 CLASSIC = Path("/usr/bin/tcpserver")  # Debian's ucspi-tcp
 SERVERS = ["tcpserver", *([str(CLASSIC)] if CLASSIC.exists() else [])]
+CLIENTS = ["tcpclient", *(["/usr/bin/tcpclient"] if CLASSIC.exists() else [])]
 QUICK = ("-v", "-R", "-H", "-l", "here")  # no look-ups
 
 
