@@ -152,9 +152,13 @@ def test_mailbox_beside_accounts(rooted: Rooted) -> None:
         "joe:{PLAIN}other:1:1::/:\n"
         f"jane@x:{{PLAIN}}secret:{USER_IDS['vmail']}:{GROUP_IDS['vmail']}::/var/homes/vmail:/bin/no\n"
         "boss@x:{PLAIN}secret:0:0::/:\n"
+        "odd@x:{PLAIN}secret:4294967295:1::/:\n"
+        "huge@x:{PLAIN}secret:99999999999:1::/:\n"
     )
     assert check_rooted(rooted, "joe", "other").returncode == 1
-    assert check_rooted(rooted, "boss@x", "secret").returncode == 1
+    for name in ("boss@x", "odd@x", "huge@x"):
+        done = check_rooted(rooted, name, "secret")
+        assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
     lines = check_rooted(rooted, "jane@x", "secret").stdout.decode().splitlines()
     uid, gid = str(USER_IDS["vmail"]), str(GROUP_IDS["vmail"])
     assert lines == ["jane@x", "/var/homes/vmail", "/bin/no", "", "/var/homes/vmail", uid, gid, gid, ""]
