@@ -36,4 +36,4 @@ class Scanner:
 
     @property
     def result(self) -> bytes:
-        return self._collected
+        return self._collected.partition(b"\0")[0]  # no environment takes a NUL

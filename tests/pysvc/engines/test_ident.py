@@ -27,6 +27,7 @@ def test_question() -> None:
         (b"\n", (True, b"")),
         (b"a:b:c:joe", (False, b"joe")),
         (b"a:b:c:joe\nmore:x:y:z\n", (True, b"joe")),
+        (b"a:b:c:jo\0e:PATH=x\n", (True, b"jo")),
         (b"a:b:c:" + b"x" * 256, (False, b"x" * 256)),
         (b"a:b:c:" + b"x" * 257, (True, b"x" * 257)),
         (b"a:b:c:" + b"x" * 1000 + b"\n", (True, b"x" * 257)),

@@ -142,6 +142,7 @@ def test_paranoia(place: Place, server: str, name: str, addresses: object, kept:
         ("4000 , 25 : USERID : UNIX : joe\r\n", "joe"),
         ("a:b:c: j o\te:x\r\n", "joe:x"),
         ("4000 , 25 : ERROR : NO-USER\r\n", ""),
+        ("a:b:c:jo\0e\n", "jo"),
         ("a:b:c:" + "x" * 300 + "\n", "x" * 257),
         ("a:b:c:joe", None),
         ("", None),
