@@ -57,6 +57,20 @@ def sync_directory(path: str | bytes) -> None:
         os.close(fd)
 
 
+def create(path: str, mode: int) -> int:
+    """A new file, open for writing, in place of whatever had its name. Raises OSError.
+
+    In a directory of another user that may be a link, a second name of some file, or a fifo: it is
+    removed, never opened.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, mode)
+    except FileExistsError:
+        os.unlink(path)
+        return os.open(path, flags, mode)
+
+
 def replace(path: str, data: bytes, mode: int = 0o644, temporary: str | None = None) -> None:
     """Give `path` new content, durably: readers see all of the old or all of the new.
 
@@ -64,7 +78,7 @@ def replace(path: str, data: bytes, mode: int = 0o644, temporary: str | None = N
     Raises OSError; the old file is then untouched.
     """
     new = temporary or path + ".new"
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    fd = create(new, mode)
     try:
         write_all(fd, data)
         os.fsync(fd)
