@@ -57,7 +57,7 @@ def write_programs(home: Home, ledger: Ledger) -> None:
     for name in PROGRAMS:
         path = home.file("bin", name)
         if path not in ledger.kept:
-            hierarchy.give(home, path, "root", 0o700 if name in root_only else 0o755)
+            hierarchy.give(home, f"bin/{name}", "root", 0o700 if name in root_only else 0o755)
 
 
 def first_controls(home: Home, options: Options, ledger: Ledger) -> None:

@@ -22,6 +22,15 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def _set_mode(path: str, mode: int) -> None:
+    """Change the mode of a file, and of nothing that a link in its place leads to. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fchmod(fd, mode)
+    finally:
+        os.close(fd)
+
+
 class Ledger:
     """The record of one installation, and the operations that it records.
 
@@ -65,10 +74,14 @@ class Ledger:
         if os.path.isdir(path):
             return
         self.record("directory", path)
-        os.mkdir(path, mode)
-        os.chmod(path, mode)
-        if owner is not None:
-            os.chown(path, *owner)
+        os.mkdir(path, 0o700)
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if owner is not None:
+                os.fchown(fd, *owner)
+            os.fchmod(fd, mode)
+        finally:
+            os.close(fd)
         self.report(f"made {path}/")
 
     def file(
@@ -87,7 +100,7 @@ class Ledger:
         old = self._content(path)
         if old == content:
             if stat.S_IMODE(os.stat(path).st_mode) != mode:
-                os.chmod(path, mode)
+                _set_mode(path, mode)
                 self.report(f"set the mode of {path} to {mode:o}")
             return True
         if old is not None and digest(old) not in known and not (ours and ours(old)):
@@ -95,7 +108,7 @@ class Ledger:
             return False
         self.record("file", path, sha256=digest(content))
         replace(path, content, mode, path + ".pymail-new")
-        os.chmod(path, mode)
+        _set_mode(path, mode)
         self.report(f"{'made' if old is None else 'updated'} {path}" + (f": {why}" if why else ""))
         return True
 
