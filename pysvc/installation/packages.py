@@ -9,6 +9,7 @@ import importlib.util
 import os
 import stat
 import sys
+from collections.abc import Iterator
 
 from pysvc.unix import launchers
 from pysvc.unix.strerr import PERMANENT, Fatal
@@ -52,10 +53,9 @@ def check_access(as_root: bool) -> None:
     if not as_root:
         return
     for path in (interpreter(), *search_path()):
-        for part in _parents(path):
-            trouble = _trouble(part)
-            if trouble:
-                raise Fatal(f"{path} cannot serve here: {trouble}{ADVICE}", PERMANENT)
+        troubles = (*map(_trouble, _parents(path)), *map(_changeable, _contents(path)))
+        for trouble in filter(None, troubles):
+            raise Fatal(f"{path} cannot serve here: {trouble}{ADVICE}", PERMANENT)
 
 
 ADVICE = """
@@ -72,6 +72,16 @@ def _parents(path: str) -> list[str]:
     return parts[::-1]
 
 
+def _contents(path: str) -> Iterator[str]:
+    """Every file and directory of the packages in a directory, the compiled files included."""
+    for entry in os.scandir(path) if os.path.isdir(path) else ():
+        if any(name in entry.name for name in ("pysvc", "pymail", *LIBRARIES)):
+            yield entry.path
+            for folder, folders, files in os.walk(entry.path):
+                paths = (os.path.join(folder, name) for name in (*folders, *files))
+                yield from filter(os.path.exists, paths)
+
+
 def _trouble(path: str) -> str | None:
     """What is wrong with one file or directory on the way to the code."""
     found = os.stat(path)
@@ -80,9 +90,15 @@ def _trouble(path: str) -> str | None:
         return f"the mail users cannot enter {path} ({stat.filemode(mode)})"
     if not stat.S_ISDIR(mode) and not mode & stat.S_IROTH:
         return f"the mail users cannot read {path} ({stat.filemode(mode)})"
+    return _changeable(path)
+
+
+def _changeable(path: str) -> str | None:
+    """Who else than root could change a file or directory."""
+    found = os.stat(path)
     if found.st_uid != 0:
         return f"{path} belongs to user {found.st_uid}, who could change what root runs"
-    if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+    if found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
         return f"everybody can write {path}, and so change what root runs"
     return None
 

@@ -36,6 +36,19 @@ def test_somebody_elses(lying_in: Path) -> None:
 
 
 @pytest.mark.root
+@pytest.mark.parametrize("path", ["pysvc", "pysvc/launch.py", "pymail/__pycache__/x.pyc", "_crypt_r.so"])
+def test_a_part_that_is_somebody_elses(lying_in: Path, path: str) -> None:
+    part = lying_in / path
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.touch()
+    lying_in.chmod(0o755)
+    packages.check_access(as_root=True)
+    os.chown(part, TESTER, -1)
+    with pytest.raises(Fatal, match=f"{path} belongs to user {TESTER}"):
+        packages.check_access(as_root=True)
+
+
+@pytest.mark.root
 def test_writable_by_all(lying_in: Path) -> None:
     lying_in.chmod(0o777)
     with pytest.raises(Fatal, match="everybody can write"):
