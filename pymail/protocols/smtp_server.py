@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pymail.formats.rcpthosts import RecipientHosts
 
 MAXHOPS = 100  # as many lines that tell of a hop are a loop
+MOST_RECIPIENTS = 100_000  # of one message
 
 CONTROLS_UNREADABLE = b"421 unable to read controls (#4.3.0)\r\n"
 ADDRESSES_UNKNOWN = b"421 unable to figure out my IP addresses (#4.3.0)\r\n"
@@ -33,6 +34,7 @@ RCPT_FIRST = b"503 RCPT first (#5.5.1)\r\n"
 SYNTAX = b"555 syntax error (#5.5.4)\r\n"
 BAD_SENDER = b"553 sorry, your envelope sender is in my badmailfrom list (#5.7.1)\r\n"
 NOT_MY_DOMAIN = b"553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)\r\n"
+TOO_MANY = b"452 too many recipients (#4.5.3)\r\n"
 LOOPING = b"554 too many hops, this message is looping (#5.4.6)\r\n"
 TOO_BIG = b"552 sorry, that message size exceeds my databytes limit (#5.3.4)\r\n"
 
@@ -144,6 +146,8 @@ class Session:
             address += self._rules.relay
         elif not self._rules.hosts.allow(address):
             return NOT_MY_DOMAIN
+        if len(self.recipients) == MOST_RECIPIENTS:
+            return TOO_MANY
         self.recipients.append(address)
         return OK
 

@@ -6,19 +6,26 @@ client that waits for a reply always gets it.
 
 import os
 import select
+import time
 
 GATHERED = 4096  # bytes of output that are held back; so many can be written after a poll without waiting
 BLOCK = 65536    # bytes read at a time, at most
+LONGEST = 86400  # seconds of a conversation, however busy: as long as qmail-queue waits for a message
 
 
 class Connection:
-    """reading, writing: descriptors, blocking or not. timeout: seconds for each wait."""
+    """reading, writing: descriptors, blocking or not. timeout: seconds for each wait.
 
-    __slots__ = ("_burst", "_output", "_readable", "_reading", "_size", "_timeout", "_writable", "_writing")
+    LONGEST seconds after it was made, every wait ends in TimeoutError.
+    """
+
+    __slots__ = (
+        "_burst", "_end", "_output", "_readable", "_reading", "_size", "_timeout", "_writable", "_writing",
+    )  # fmt: skip
 
     def __init__(self, reading: int, writing: int, timeout: int) -> None:
         self._reading, self._writing = reading, writing
-        self._timeout = min(timeout * 1000, 0x7FFFFFFF)  # milliseconds, as poll takes them
+        self._timeout, self._end = timeout, time.monotonic() + LONGEST
         self._readable, self._writable = select.poll(), select.poll()
         self._readable.register(reading, select.POLLIN)
         self._writable.register(writing, select.POLLOUT)
@@ -30,8 +37,7 @@ class Connection:
         """Send what has gathered, then wait for input; b"" at its end. Raises OSError, TimeoutError."""
         self.flush()
         while True:
-            if not self._readable.poll(self._timeout):
-                raise TimeoutError
+            self._wait(self._readable)
             try:
                 return os.read(self._reading, size)
             except BlockingIOError:
@@ -49,12 +55,16 @@ class Connection:
         view = memoryview(b"".join(self._output))
         self._output, self._size = [], 0
         while view:
-            if not self._writable.poll(self._timeout):
-                raise TimeoutError
+            self._wait(self._writable)
             try:
                 view = view[os.write(self._writing, view[: self._burst]) :]
             except BlockingIOError:
                 continue
+
+    def _wait(self, ready: select.poll) -> None:
+        left = min(self._timeout, self._end - time.monotonic())
+        if left <= 0 or not ready.poll(left * 1000):
+            raise TimeoutError
 
 
 def _blocking(fd: int) -> bool:

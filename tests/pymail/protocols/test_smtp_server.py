@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pymail.formats.rcpthosts import RecipientHosts
+from pymail.protocols import smtp_server
 from pymail.protocols.smtp_server import VERBS, Peer, Rules, Session, Transfer
 
 PEER = Peer(b"192.0.2.9", b"client.example", b"mail.example")
@@ -65,3 +66,14 @@ def test_refusal_is_known_before_the_end() -> None:
 )
 def test_reply_to_a_message(text: bytes, reply: bytes) -> None:
     assert transfer().reply(text, 7, 5) == reply
+
+
+def test_recipients_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is refused takes no room; the message goes to those who were accepted."""
+    monkeypatch.setattr(smtp_server, "MOST_RECIPIENTS", 2)
+    talk = session()
+    talk.command(b"mail", b"from:<a@b>")
+    replies = [talk.command(b"rcpt", b"to:<%d@c>" % number)[:3] for number in range(4)]
+    assert replies == [b"250", b"250", b"452", b"452"]
+    assert talk.command(b"data", b"") == smtp_server.GO_AHEAD
+    assert talk.transfer is not None and talk.transfer.recipients == [b"0@c", b"1@c"]
