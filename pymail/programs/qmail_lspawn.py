@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pymail.formats.assign import Assignment
     from pymail.protocols.spawn import Request
 
+LONGEST_FIELDS = 65536  # bytes that are read from qmail-getpw
+
 
 def main(argv: list[str]) -> int:
     home = Home.of(argv[0])
@@ -77,7 +79,7 @@ def _from_getpw(home: Home, local: bytes) -> "Assignment":
     output, writer = os.pipe()
     pid = launch.fork("qmail-getpw", lambda: _become_getpw(home, local, writer))
     os.close(writer)
-    fields = read_all(output)
+    fields = read_all(output, LONGEST_FIELDS)
     os.close(output)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if code:

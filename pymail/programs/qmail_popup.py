@@ -69,10 +69,12 @@ def main(argv: list[str]) -> int:
 
 def _pipe() -> tuple[int, int]:
     """A pipe for the credentials, above the descriptors that the subprogram gets."""
-    reader, writer = os.pipe()
-    while min(reader, writer) <= CREDENTIALS:
-        reader, writer = os.pipe()
-    return reader, writer
+    low: list[int] = []
+    while min(pair := os.pipe()) <= CREDENTIALS:
+        low += pair
+    for fd in low:
+        os.close(fd)
+    return pair
 
 
 def _subprogram(argv: list[str], reader: int, writer: int) -> int:

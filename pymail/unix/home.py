@@ -65,11 +65,11 @@ class Home:
         return self._gids[group]
 
     def become(self, role: str) -> None:
-        """Take the ids of a role: groups, gid and uid. In a private instance there is nothing to take.
+        """Take the ids of a role: groups, gid and uid. In a private instance only root has something to take.
 
         Fatal if that is not allowed.
         """
-        if self.private:
+        if self.private and os.geteuid():
             return
         from pysvc.unix import ids
 

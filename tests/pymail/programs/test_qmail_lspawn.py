@@ -322,6 +322,8 @@ def test_bad_records(instance: Instance, data: bytes, report: bytes) -> None:
     [
         (r"printf 'u\00012\00034\000/h/%s\000-\000e\000' $1", b"Ku /h/Joe Joe - e\n"),
         (r"printf 'u\00012\00034\000/h\000-\000e'", b"ZInternal qmail-lspawn bug.\n"),
+        (r"printf 'u\0004294967295\00034\000/h\000-\000e\000'", b"ZInternal qmail-lspawn bug.\n"),
+        ("exec cat /dev/zero", b"ZTemporary failure in qmail-lspawn.\n"),
         (r"printf 'u\0000\00034\000/h\000-\000e\000'", b"ZNot allowed to perform deliveries as root.\n"),
         ("exit 115", b"ZNFS failure in qmail-local.\n"),
         ("exit 116", b"ZUnable to find alias user!\n"),
