@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 def start(package: str, name: str, file: str) -> "NoReturn":
     """Run the program of a launcher and leave with its exit code."""
     signals.undo_interpreter()
-    environment.undo_interpreter()
-    launchers.started_by(file)
     program = launchers.Launcher(package, name)
     argv = sys.argv
-    leave(run(program, lambda: _main(program)(argv)))
+
+    def body() -> int:
+        environment.undo_interpreter()
+        launchers.started_by(file)
+        return _main(program)(argv)
+
+    leave(run(program, body))
 
 
 def leave(code: int) -> "NoReturn":
@@ -156,5 +160,5 @@ def fault(error: Exception) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     where = f" at {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace is not None else ""
-    text = str(error).replace("\n", " ")
+    text = "".join(c if c.isprintable() else "?" for c in str(error).replace("\n", " "))
     return f"internal bug: {type(error).__name__}{where}: {text}"
