@@ -9,10 +9,19 @@ tai64nlocal makes the times readable.
 from pysvc.formats import tai64n
 from pysvc.formats.servicefiles import LARGEST_TALLY
 
+LABEL = 25                      # bytes of a time
 LONGEST = LARGEST_TALLY * 40  # bytes: no line is longer
 
 
 def add(tally: bytes, now: int, cause: str, most: int) -> bytes:
-    """The tally with one more death; not more than `most` lines. now: unix time in nanoseconds."""
-    lines = [*tally.splitlines(keepends=True), tai64n.label(now) + f" {cause}\n".encode()]
+    """The tally with one more death; not more than `most` lines. now: unix time in nanoseconds.
+
+    What is no such line goes: a file that somebody has put there does not become readable by all.
+    """
+    lines = [*filter(_is_entry, tally.splitlines(keepends=True)), tai64n.label(now) + f" {cause}\n".encode()]
     return b"".join(lines[-most:])
+
+
+def _is_entry(line: bytes) -> bool:
+    label, _, cause = line.removesuffix(b"\n").partition(b" ")
+    return label[:1] == b"@" and len(label) == LABEL and label[1:].isalnum() and cause.isalnum()
