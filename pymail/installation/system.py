@@ -55,6 +55,7 @@ def install_system(options: Options, report: Report) -> Ledger:
     _install_tools(options, ledger)
     if options.classic:
         ledger.link(QMAILCTL, home.file("bin", "qmailctl"))
+        ledger.link(f"{options.bin}/pymail", home.file("bin", "pymail"))
     steps.write_scripts(home, document_scripts(options), ledger)
     steps.log_directories(home, options, ledger)
     steps.connection_rules(options, ledger)
