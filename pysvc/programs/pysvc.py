@@ -1,13 +1,19 @@
 """pysvc - install these programs, and say what they are
 
 Synopsis:    pysvc install [--bin DIR] | uninstall [--bin DIR] | programs | manual PROGRAM
+             | status [--json] [DIR]... | top [DIR]... | new NAME -- COMMAND...
 Verbs:       install     make the launchers of all daemontools and ucspi-tcp programs in DIR (root's
                          default: /usr/local/bin); as root also an empty /service, as the original's
                          installation does. It can be repeated; what somebody else changed stays
              uninstall   remove what install made and nobody changed
              programs    list the programs, one a line
              manual      print a program's manual
-Exit codes:  0; 1 something was kept as it is; 100 wrong usage, or this place cannot serve; 111 trouble
+             status      show services: state, CPU, memory, last death, last log lines. DIR is a service or a
+                         directory of services (the one beside this installation's bin, or /service)
+             top         the same, again and again
+             new         write a service directory, run script and log service, and say what was written
+Exit codes:  0; 1 something was kept as it is, or a service is not as it should be; 100 wrong usage,
+             or this place cannot serve; 111 trouble
 """
 
 import importlib
@@ -25,6 +31,7 @@ from pysvc.launch import leave, run
 from pysvc.programs import PROGRAMS
 from pysvc.unix.launchers import Launcher
 from pysvc.unix.strerr import PERMANENT, Fatal, unable_to
+from pysvc.views.commands import new_command, status_command, top_command
 
 ROOT_BIN = "/usr/local/bin"
 
@@ -85,6 +92,10 @@ def manual_command(program: str) -> int:
     """Print a program's manual."""
     click.echo((importlib.import_module(Launcher("pysvc", program).module).__doc__ or "").rstrip())
     return 0
+
+
+for command in (status_command, top_command, new_command):
+    commands.add_command(command)
 
 
 def main(argv: list[str]) -> int:

@@ -1,0 +1,1 @@
+"""What is shown to people and to other machines of the services of this one"""
