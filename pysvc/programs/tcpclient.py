@@ -34,7 +34,7 @@ from pysvc.formats import ip, number, ucspi
 from pysvc.unix import chain, outgoing, signals, tcp
 from pysvc.unix.options import BadOption, complaint
 from pysvc.unix.outgoing import Settings
-from pysvc.unix.settings import COMMON, COMMON_VALUES, count, heard, take
+from pysvc.unix.settings import COMMON, COMMON_VALUES, ULONG, count, heard, take
 from pysvc.unix.strerr import unable_to, usage
 
 TYPE_CHECKING = False
@@ -56,7 +56,7 @@ def _local_ip(value: str) -> bytes:
 def _limits(value: str) -> tuple[int, int]:
     """x+y as two numbers; what is missing is 0."""
     first, rest = number.scan(os.fsencode(value))
-    return first, number.scan(rest.removeprefix(b"+"))[0]
+    return first & ULONG, number.scan(rest.removeprefix(b"+"))[0] & ULONG
 
 
 VALUES: "Values" = {

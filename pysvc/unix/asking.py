@@ -6,7 +6,7 @@ No tcpclient runs, but trouble is told of in its name: in the original these cli
 from pysvc.formats import visible
 from pysvc.formats.crlf import Remover
 from pysvc.unix import files, outgoing, tcp
-from pysvc.unix.strerr import Fatal, unable_to
+from pysvc.unix.strerr import TEMPORARY, Fatal, unable_to
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,12 +21,23 @@ def arguments(argv: list[str], *defaults: str) -> list[str]:
     return given + list(defaults[len(given) :])
 
 
-def connect(host: str, port: str, request: bytes = b"") -> int:
-    """A connection's descriptor, the request sent. Fatal in tcpclient's name."""
-    try:
+class _tcpclient:
+    """`with _tcpclient(code):` puts tcpclient's name before a Fatal and gives it another exit code."""
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if isinstance(error, Fatal):
+            raise Fatal(error.text and error.line("tcpclient"), self._code, kind="") from error
+
+
+def connect(host: str, port: str, request: bytes = b"", code: int = TEMPORARY) -> int:
+    """A connection's descriptor, the request sent. Fatal with that exit code if there is none."""
+    with _tcpclient(code):
         connection = outgoing.connect(outgoing.Settings(), host, tcp.port_number(port))
-    except Fatal as fatal:
-        raise Fatal(fatal.text and fatal.line("tcpclient"), fatal.code, kind="") from None
     try:
         tcp.send_all(connection, request, NEVER)
     except OSError:
@@ -40,10 +51,7 @@ def lines(host: str, port: str, request: bytes = b"") -> "Iterator[bytes]":
     In the original this is the beginning of a pipeline, whose failure does not show in the exit code: a
     Fatal has 0, and a connection that breaks has ended.
     """
-    try:
-        fd = connect(host, port, request)
-    except Fatal as fatal:
-        raise Fatal(fatal.text, 0, kind="") from None
+    fd = connect(host, port, request, code=0)
     remover = Remover()
     try:
         for block in files.blocks(fd):

@@ -218,6 +218,12 @@ def test_mconnect_io_needs_no_tcpclient(place: Place, source: str) -> None:
     assert (done.returncode, done.stdout) == (0, b"hello\n")
 
 
+def test_mconnect_io_where_sigchld_is_ignored(place: Place) -> None:
+    path = place.command(["mconnect-io"])[0]
+    done = place.run("sh", "-c", """trap "" CHLD; exec "$0" </dev/null 6<"$0" 7>/dev/null""", path)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @both
 def test_a_reader_that_goes_away(place: Place, source: str) -> None:
     """ends a filter by SIGPIPE, as in any pipeline."""

@@ -81,7 +81,7 @@ def test_hosts(place: Place, client: str, host: str, listener: socket.socket) ->
 
 
 @both
-@pytest.mark.parametrize("limits", ["0", "0+0", "+0", "x", "5", "+5"])
+@pytest.mark.parametrize("limits", ["0", "0+0", "+0", "x", "5", "+5", "9" * 400])
 def test_a_connection_that_is_there_at_once_is_in_time(
     place: Place, client: str, limits: str, listener: socket.socket
 ) -> None:
