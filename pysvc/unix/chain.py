@@ -61,7 +61,7 @@ def run(
     """
     if not argv[0]:
         raise OSError(errno.EACCES, "empty program name")
-    if env is not None:
+    if env is not None and b"" in env:
         env = {name: value for name, value in env.items() if name}  # execve takes no nameless ones
     refused = errno.ENOENT  # a number: an exception would hold the frames of this program
     for path in candidates(argv[0]):
