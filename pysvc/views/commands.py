@@ -92,7 +92,8 @@ def new_command(
     scan: str | None,
 ) -> int:
     """Write a service directory NAME that runs COMMAND, with a log service."""
-    if not name or name.startswith(".") or (scan and "/" in name):
+    last = os.path.basename(name)
+    if not last or last.startswith(".") or (scan and "/" in name):
         raise Fatal(f"{name!r} is no name for a service", PERMANENT)
     path = name if "/" in name else f"{scan or scan_directory()}/{name}"
     texts = newservice.scripts(list(command), user, log_user, log)

@@ -4,6 +4,7 @@ import os
 import pwd
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -361,3 +362,57 @@ def test_log_as_another_user(place: Place) -> None:
     assert (log / "supervise/lock").stat().st_uid == 0
     assert place.run("svc", "-dx", "service/a/log", as_root=True).returncode == 0
     eventually(lambda: state(log).want == b"d")
+
+
+def test_incomplete_service_waits_for_the_next_look(scan: Passes) -> None:
+    """A change in the directory starts what has a run file; somebody may be writing the others."""
+    (scan.path / "a").mkdir()
+    svscan.look(scan.scanner, complete=True)
+    assert scan.started == []
+    (scan.path / "a/run").touch()
+    svscan.look(scan.scanner, complete=True)
+    assert scan.started == ["a"]
+    (scan.path / "b").mkdir()
+    assert scan.look() == ["b"]
+
+
+def paused(place: Place) -> Running:
+    """A svscan that has made its first look at an empty directory, and pauses."""
+    (place.path / "service").mkdir()
+    place.own()
+    running = start(place)
+    title = b"svscan service"
+    eventually(lambda: command_line(running.pid).rstrip(b"\0") == title and process_state(running.pid) == "S")
+    return running
+
+
+def test_new_service_is_noticed(place: Place) -> None:
+    """Three in turn, each after the one before is up: five seconds apart without the kernel's word."""
+    paused(place)
+    begin = time.monotonic()
+    for name in ("a", "b", "c"):
+        hidden = service(place, f"service/.{name}")
+        up(hidden.rename(place.path / "service" / name))
+    assert time.monotonic() - begin < 10
+
+
+def test_alarm_makes_it_look(place: Place) -> None:
+    """Also at a supervise that has died, and its children do not have the signal blocked."""
+    running = paused(place)
+    a = service(place, "service/.a").rename(place.path / "service/a")
+    pid = up(a)
+    before = supervises(running)
+    for _ in range(3):
+        os.kill(supervises(running)["a"], signal.SIGKILL)
+        eventually(lambda: "a" not in supervises(running))
+        running.signal(signal.SIGALRM)
+        eventually(lambda: "a" in supervises(running))
+    assert supervises(running) != before
+    blocked = int(_status(supervises(running)["a"], "SigBlk"), 16)
+    assert not blocked & (1 << (signal.SIGALRM - 1) | 1 << (signal.SIGIO - 1))
+    assert int(_status(up(a, but=pid), "SigBlk"), 16) == 0
+
+
+def _status(pid: int, name: str) -> str:
+    text = Path(f"/proc/{pid}/status").read_text()
+    return next(line.split(":\t")[1] for line in text.splitlines() if line.startswith(f"{name}:"))
