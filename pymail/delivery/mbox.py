@@ -24,11 +24,11 @@ def deliver(path: bytes, head: bytes, message: Message) -> None:
     """
     name = os.fsdecode(path)
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fd, locked = _open(path)
     except OSError as error:
         raise _trouble(f"Unable to open {name}: {reason(error)}. (#4.2.1)") from None
     try:
-        _append(path, fd, head, message)
+        _append(path, fd, locked, head, message)
     except Unreadable as error:
         raise _trouble(f"Unable to read message: {error}. (#4.3.0)") from None
     except OSError as error:
@@ -37,12 +37,28 @@ def deliver(path: bytes, head: bytes, message: Message) -> None:
         os.close(fd)
 
 
+def _open(path: bytes) -> tuple[int, bool]:
+    """The file, and whether it is locked. Raises OSError.
+
+    maildir2mbox moves a new file there while it holds the lock of the old one: whoever waited for that
+    begins again, for what is written to the old one is lost.
+    """
+    while True:
+        fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        locked = _lock(fd)
+        try:
+            if not locked or os.path.samestat(os.stat(path), os.fstat(fd)):
+                return fd, locked
+        except FileNotFoundError:
+            pass
+        os.close(fd)
+
+
 def _trouble(text: str) -> Fatal:
     return Fatal(text, TEMPORARY, kind="")
 
 
-def _append(path: bytes, fd: int, head: bytes, message: Message) -> None:
-    locked = _lock(fd)
+def _append(path: bytes, fd: int, locked: bool, head: bytes, message: Message) -> None:
     size = os.lseek(fd, 0, os.SEEK_END)
     try:
         write_all(fd, head)

@@ -124,12 +124,31 @@ def test_the_lock(place: Place, maildir: Path) -> None:
     with mbox.open("ab") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         running = place.start("maildir2mbox", env=env_of(place), stderr=subprocess.PIPE)
-        inode = f":{held.fileno() and os.fstat(held.fileno()).st_ino} "
+        inode = f":{os.fstat(held.fileno()).st_ino} "
         eventually(lambda: any("->" in line and inode in line for line in locks()), what="waiting")
         put(place, place.path / "other", b"other\n")
         os.rename(place.path / "other", mbox)
     assert running.wait() == 0
     assert mbox.read_bytes().startswith(b"other\nFrom XXX ")
+
+
+def test_a_delivery_that_waits_meanwhile(place: Place, maildir: Path) -> None:
+    """It goes into the mbox that is called so afterwards, not into the one that was replaced."""
+    mbox, message = place.path / "mbox", place.path / "message"
+    put(place, mbox, b"old\n")
+    put(place, message, b"Subject: delivered\n\n")
+    words = ("joe", str(place.path), "joe", "", "", "here.test", "s@t.test", "./mbox")
+    place.path.chmod(0o700)
+    with mbox.open("ab") as held, message.open("rb") as stdin:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        running = place.start("qmail-local", "--", *words, stdin=stdin, stdout=subprocess.DEVNULL)
+        inode = f":{os.fstat(held.fileno()).st_ino} "
+        eventually(lambda: any("->" in line and inode in line for line in locks()), what="waiting")
+        put(place, place.path / "other", b"other\n")
+        os.rename(place.path / "other", mbox)
+    assert running.wait() == 0
+    assert mbox.read_bytes().startswith(b"other\nFrom s@t.test ")
+    assert b"Subject: delivered" in mbox.read_bytes()
 
 
 def locks() -> list[str]:
