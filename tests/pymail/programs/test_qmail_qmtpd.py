@@ -1,6 +1,8 @@
 """qmail-qmtpd as a process"""
 
+import os
 import re
+import signal
 import socket
 import subprocess
 from collections.abc import Mapping
@@ -13,7 +15,7 @@ from pysvc.formats import cdb
 from pysvc.formats.netstring import encode
 from tests.support.homes import only_message, private_home, queued
 from tests.support.tcp import received, serve
-from tests.support.world import Place
+from tests.support.world import Place, eventually
 
 PEER = {"TCPREMOTEIP": "192.0.2.9", "TCPREMOTEHOST": "client.example", "TCPREMOTEINFO": "joe",
         "TCPLOCALHOST": "mail.example"}  # fmt: skip
@@ -157,3 +159,23 @@ def test_by_tcpserver_with_answers_between(place: Place, home: Home) -> None:
         client.shutdown(socket.SHUT_WR)
         assert received(client) == b""
     assert len(queued(home.file("queue"))) == 3
+
+
+@pytest.mark.parametrize("said", [b"", b"10:\nab"])
+def test_the_time_is_over(place: Place, home: Home, said: bytes) -> None:
+    """The alarm, sent by hand, ends the session wherever it stands."""
+    reader, writer = os.pipe()
+    os.write(writer, said)
+    try:
+        running = place.start(home.file("bin", "qmail-qmtpd"), env=PEER, stdin=reader, stderr=subprocess.PIPE)
+        status = Path(f"/proc/{running.pid}/status")
+        caught = 1 << (signal.SIGALRM - 1)
+        eventually(lambda: int(status.read_text().split("SigCgt:")[1].split()[0], 16) & caught, what="caught")
+        running.signal(signal.SIGALRM)
+        _, err = running.process.communicate(timeout=30)
+    finally:
+        os.close(reader)
+        os.close(writer)
+    assert running.process.returncode == 111
+    assert err.endswith(b" trouble " + FROM + b": timeout\n")
+    assert queued(home.file("queue")) == {}
