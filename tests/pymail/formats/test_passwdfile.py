@@ -1,6 +1,8 @@
 """Password files of virtual mailboxes, and names in Maildirs"""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pymail.formats import maildir, passwdfile
 
@@ -50,3 +52,26 @@ def test_maildir_names() -> None:
     assert maildir.flags(b"1.2.host") == maildir.flags(b"x:1,e") == b""
     assert maildir.hidden(b".x")
     assert not maildir.hidden(b"x.")
+
+
+CONTENT = st.lists(st.sampled_from([b"a", b"b", b":", b"\n", b"#", b"{PLAIN}", b"1", b"\r"])).map(b"".join)
+
+
+@given(CONTENT, st.binary(max_size=4))
+def test_whoever_is_found_has_that_name(content: bytes, login: bytes) -> None:
+    """A log-in name is a stranger's: it may hold colons and line ends."""
+    for name in (login, b"a", b"a:b", b"a\nb", b""):
+        entry = passwdfile.find(content, name)
+        if entry is not None:
+            assert entry.user == name != b""
+            assert any(other.line() == entry.line() for other in passwdfile.parse(content))
+
+
+@given(CONTENT.map(lambda text: text.replace(b"\r", b"")))
+def test_a_change_concerns_one_user(content: bytes) -> None:
+    before = passwdfile.parse(content)
+    after = passwdfile.parse(passwdfile.changed(content, b"a", b"a:{PLAIN}new\n"))
+    assert [one.line() for one in after if one.user != b"a"] == [
+        one.line() for one in before if one.user != b"a"
+    ]
+    assert [one.hash for one in after if one.user == b"a"] == [b"new"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymail.protocols.pop3 import Body, LogIn, Message, Send, Session, Top
+from pymail.protocols.pop3 import LOG_IN_VERBS, VERBS, Body, LogIn, Message, Send, Session, Top
 
 STAMP = b"<1.2@host>"
 
@@ -172,3 +172,37 @@ def top(stored: bytes, lines: int, size: int) -> bytes:
 )
 def test_top(stored: bytes, lines: int, sent: bytes, size: int) -> None:
     assert top(stored, lines, size) == sent
+
+
+ARGUMENTS = st.one_of(
+    st.binary(max_size=40).map(lambda text: text.replace(b"\0", b"")),  # a NUL ends a line
+    st.sampled_from([b"1", b"2 0", b"3 9", b"9" * 5000, b"1 " + b"9" * 5000, b"joe", b"joe digest"]),
+)
+
+
+def lines_of(verbs: list[bytes]) -> st.SearchStrategy[list[tuple[bytes, bytes]]]:
+    return st.lists(st.tuples(st.one_of(st.sampled_from(verbs), st.binary(max_size=8)), ARGUMENTS))
+
+
+@given(lines_of(sorted(LOG_IN_VERBS)))
+def test_every_line_of_a_log_in_is_answered(lines: list[tuple[bytes, bytes]]) -> None:
+    login = LogIn(STAMP)
+    for line in lines:
+        reply = login.command(*line)
+        if login.secret is not None:
+            assert (reply, login.handover().count(b"\0")) == (b"", 3)
+            return
+        assert reply.startswith((b"+OK", b"-ERR")) and reply.endswith(b"\r\n") and reply.count(b"\n") == 1
+
+
+@given(lines_of(sorted(VERBS)))
+def test_every_line_of_a_session_is_answered(lines: list[tuple[bytes, bytes]]) -> None:
+    """With a reply, a message, or the end; no message is sent or deleted that there is not."""
+    talking = session()
+    for verb, argument in lines:
+        for answer in talking.command(verb, argument):
+            if isinstance(answer, Send):
+                assert 0 <= answer.index < 3 and not talking.messages[answer.index].deleted
+            else:
+                assert answer == b".\r\n" or answer.startswith((b"+OK", b"-ERR"))
+                assert answer.endswith(b"\r\n")
