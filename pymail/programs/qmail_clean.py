@@ -28,6 +28,7 @@ def main(argv: list[str]) -> int:
     with unable_to(f"chdir to {queue}"):
         os.chdir(queue)
     os.umask(0o077)
+    cleanup.claim()
     signals.ignore(signals.SIGPIPE)
     left, rest = 0, b""
     while True:

@@ -9,12 +9,15 @@ defaultdelivery (./Mailbox if not given) stands for the dot-qmail file of those 
 If nobody queues messages yet for those who may not write the queue, it starts qmail-queued as a
 stand-in, which stays when the others end.
 
+Where a qmail-send has died it waits up to 5 seconds for its qmail-clean, which may have work left.
+
 Environment: PATH   where the programs are; all of it is passed on
 Exit codes:  those of qmail-send; 111 unable to start
 """
 
 import os
 
+from pymail.queue import cleanup
 from pymail.unix import queue_service
 from pymail.unix.home import Home
 from pysvc import launch
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DEFAULT = "./Mailbox"
+PATIENCE = 5.0  # seconds for a qmail-clean that has lost its qmail-send
 LAST = 6  # descriptors up to here are qmail-send's
 LOCAL, REMOTE, CLEAN = PARTNERS = ("qmail-lspawn", "qmail-rspawn", "qmail-clean")
 QUEUE_SERVICE = "qmail-queued"
@@ -42,6 +46,7 @@ def main(argv: list[str]) -> int:
     for name in (*PARTNERS, *(home.file("bin", name) for name in SHARED), "qmail-send"):
         launch.preload(name)
     launch.freeze()
+    await_cleaner(home)
     with unable_to("start the daemons"):
         for fd in range(2, LAST + 1):
             os.dup2(0, fd)  # so that every pipe gets a higher number
@@ -62,6 +67,14 @@ def join_group(home: Home) -> None:
         with unable_to("setgid"):
             os.setgroups([home.gid("qmail")])
             os.setgid(home.gid("qmail"))
+
+
+def await_cleaner(home: Home) -> None:
+    """What a qmail-clean still removes must not be taken up meanwhile by the next qmail-send."""
+    try:
+        cleanup.await_end(home.file("queue"), PATIENCE)
+    except OSError:
+        pass  # the partners will find the same trouble
 
 
 def place(*descriptors: int) -> None:

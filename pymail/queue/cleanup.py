@@ -5,8 +5,10 @@ preprocessed), each answered by one byte. The current directory is the queue. So
 """
 
 import os
+import time
 
 from pymail.queue import layout
+from pysvc.unix import lock
 from pysvc.unix.files import sync_directory
 
 TYPE_CHECKING = False
@@ -16,7 +18,38 @@ if TYPE_CHECKING:
 DONE, TROUBLE, UNKNOWN = b"+", b"!", b"x"
 OSSIFIED = 129600         # seconds; a writer kills itself after 86400, so what is older has no owner
 SHORTEST, LONGEST = 6, 99  # bytes of a command, without its zero byte
+PAUSE = 0.05              # seconds between two looks whether another qmail-clean has ended
 _FOOP, _TODO = b"foop/", b"todo/"
+
+
+def claim() -> None:
+    """Let qmail-start see, as long as this process lives, that commands may still be obeyed.
+
+    One that outlives its qmail-send could remove from todo what the next one is just taking up.
+    """
+    try:
+        lock.try_lock(_open_directory(layout.CLEANING))
+    except OSError:
+        pass  # qmail-start has waited for that one long enough
+
+
+def await_end(queue: str, patience: float) -> None:
+    """Wait, so many seconds at most, for a qmail-clean whose qmail-send has died. Raises OSError."""
+    fd = _open_directory(f"{queue}/{layout.CLEANING}")
+    deadline = time.monotonic() + patience
+    try:
+        while time.monotonic() < deadline:
+            try:
+                lock.try_lock(fd)
+                return
+            except OSError:
+                time.sleep(PAUSE)
+    finally:
+        os.close(fd)
+
+
+def _open_directory(path: str) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def answers(commands: "Iterable[bytes]") -> bytes:

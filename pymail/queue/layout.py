@@ -23,6 +23,7 @@ DIRECTORIES = {
 SPLIT_DIRECTORIES = ("mess", "info", "local", "remote")
 TCPTO, SENDMUTEX, TRIGGER = "lock/tcpto", "lock/sendmutex", "lock/trigger"
 QUEUED = "lock/queued"  # qmail-queued makes and locks it
+CLEANING = "intd"       # qmail-clean locks it as long as it lives
 # name: (owner role, mode, kind)
 SPECIAL_FILES = {
     TCPTO:     ("qmailr", 0o644, "zeros"),

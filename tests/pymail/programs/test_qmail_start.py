@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -58,8 +59,11 @@ class Started:
         place.own()
         probes(self.home / "bin", self.out, place.world.python, names)
         self.log = place.path / "log"
+        self.start(*arguments)
+
+    def start(self, *arguments: str) -> None:
         with self.log.open("wb") as log, Path("/dev/null").open() as null:
-            self.running: Running = place.start(
+            self.running: Running = self.place.start(
                 self.home / "bin/qmail-start", *arguments,
                 env={"PATH": f"{self.home}/bin:/usr/bin:/bin", "MARK": "kept"}, stdin=null, stdout=log,
             )  # fmt: skip
@@ -114,6 +118,25 @@ def test_the_end_of_qmail_send_ends_the_others(place: Place) -> None:
     started.running.wait()
     eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), what="the end of all")
     assert queue_service.answers(Home(str(started.home)))
+
+
+def test_a_qmail_clean_left_alone_comes_to_its_end_first(place: Place) -> None:
+    """Were it to remove todo/N when the next qmail-send had seen it already, N would wait for ever."""
+    started = Started(place, "x", names=())
+    up = b"status: local 0/10 remote 0/20\n"
+    eventually(lambda: started.log.read_bytes() == up, what="qmail-send")
+    (clean,) = (pid for pid, name in _children(started.running.pid).items() if name == "qmail-clean")
+    os.kill(clean, signal.SIGSTOP)
+    try:
+        started.running.signal(signal.SIGKILL)
+        started.running.wait()
+        started.start("x")
+        time.sleep(0.5)  # nothing announces that nothing happens
+        assert _children(started.running.pid) == {}
+        assert started.log.read_bytes() == b""
+    finally:
+        os.kill(clean, signal.SIGCONT)
+    eventually(lambda: started.log.read_bytes() == up, what="the next qmail-send")
 
 
 @pytest.mark.parametrize("victim", ["qmail-lspawn", "qmail-rspawn", "qmail-clean"])

@@ -1,5 +1,6 @@
 """qmail-clean: commands, answers, and old files in pid/"""
 
+import fcntl
 import os
 import subprocess
 import time
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pymail.queue import cleanup
 from pymail.queue.cleanup import OSSIFIED
-from pymail.queue.layout import split_path
+from pymail.queue.layout import CLEANING, split_path
 from pymail.unix.home import Home
 from tests.support.homes import private_home, queued
 from tests.support.world import Place, Running, eventually
@@ -141,3 +143,27 @@ def test_removal_is_durable_before_the_answer(place: Place, home: Home) -> None:
     calls = [line.split("(")[0] for line in trace.read_text().splitlines() if "(" in line]
     relevant = calls[calls.index("unlink") :]
     assert relevant == ["unlink", "unlink", "fsync", "fsync", "write"]
+
+
+def test_its_end_can_be_awaited(place: Place, home: Home) -> None:
+    queue = home.file("queue")
+    put(home, 30, "mess", "todo")
+    running = place.start(home.file("bin", "qmail-clean"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    running.process.stdin.write(b"todo/30\0")
+    running.process.stdin.flush()
+    assert os.read(running.process.stdout.fileno(), 1) == b"+"
+    started = time.monotonic()
+    cleanup.await_end(queue, 0.2)
+    assert time.monotonic() - started >= 0.2
+    running.process.stdin.close()
+    cleanup.await_end(queue, 60)
+    assert running.wait() == 0
+
+
+def test_a_second_one_works_as_well(place: Place, home: Home) -> None:
+    """Where the first does not come to its end, and with qmail-clean of another make."""
+    put(home, 7, "mess")
+    fd = os.open(home.file("queue", CLEANING), os.O_RDONLY)
+    fcntl.flock(fd, fcntl.LOCK_EX)
+    assert clean(place, home, b"foop/7\0") == b"+"
+    os.close(fd)
