@@ -55,7 +55,7 @@ class Resolver:
             self._wanted = False
             try:
                 dns.load()
-            except ImportError:
+            except (ImportError, OSError):
                 return  # each qmail-remote will say so
             launch.freeze()
 

@@ -72,8 +72,9 @@ class Sender:
     def __init__(self, home: Home, settings: Settings, record: Record, concurrency: list[int]) -> None:
         self._home, self._record = home, record
         self._shared = Shared(record, settings, concurrency)
-        self._signals = signals.SelfPipe((signals.SIGTERM, signals.SIGALRM, signals.SIGHUP))
-        self._background = Background()
+        with cannot("create pipe"):
+            self._signals = signals.SelfPipe((signals.SIGTERM, signals.SIGALRM, signals.SIGHUP))
+            self._background = Background()
         self._cleaner = Cleaner(*CLEAN)
         bounces = Bounces(home, settings, record)
         self._channels = [Channel(c, *fds, self._shared, bounces) for c, fds in enumerate(SPAWNERS)]

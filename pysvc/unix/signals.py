@@ -7,6 +7,8 @@ default and ignored ones ignored, as execve leaves them.
 import _signal
 import os
 
+from pysvc.unix.strerr import unable_to
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -117,7 +119,9 @@ class SelfPipe:
     """
 
     def __init__(self, numbers: "Iterable[int]") -> None:
-        self.fd, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        """Fatal if there can be no pipe."""
+        with unable_to("create pipe"):
+            self.fd, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         for number in numbers:
             catch(number)
         _signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)

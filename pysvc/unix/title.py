@@ -28,7 +28,7 @@ def _load() -> "Callable[[str], None] | None":
         sys.modules["setproctitle"] = package
     try:
         from setproctitle._setproctitle import getproctitle, setproctitle
-    except ImportError:
+    except (ImportError, OSError):  # not there, or no descriptor to read it with
         return None
     try:
         getproctitle()  # the first call makes it look for the arguments

@@ -424,3 +424,11 @@ def test_joe_without_service(rooted: Rooted) -> None:
     quick = "from pymail.unix import queue_service; queue_service.PATIENCE = 0.1\n"
     out = rooted.python(quick + SUBMIT, user="joe")
     assert out.startswith(b"Zqq trouble making network connection (#4.3.0)")
+
+
+def test_no_descriptors(place: Place, home: Home) -> None:
+    """Whatever it lacks, it says so in the usual way."""
+    for limit in (4, 5, 6):
+        done = place.run("/bin/sh", "-c", f"ulimit -n {limit}; exec {home.file('bin', 'qmail-queued')}")
+        assert done.returncode == 111
+        assert done.stderr.startswith(b"qmail-queued: fatal: unable to ")

@@ -693,6 +693,13 @@ def test_second_qmail_send(sending: Sending) -> None:
     assert sending.log == [b"alert: cannot start: qmail-send is already running"]
 
 
+def test_no_descriptors(sending: Sending) -> None:
+    program = sending.home / "bin/qmail-send"
+    sending.start(command=("/bin/sh", "-c", f"ulimit -n 9; exec {program}"))
+    assert sending.ended() == 111
+    assert sending.log == [b"alert: cannot start: unable to create pipe"]
+
+
 def test_posix_locks_do_not_count(sending: Sending) -> None:
     with sending.mutex().open("r+b") as held:
         fcntl.lockf(held, fcntl.LOCK_EX)
