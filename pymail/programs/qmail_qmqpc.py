@@ -1,7 +1,7 @@
 """qmail-qmqpc - queue a message on another host by QMQP
 
 Takes the place of qmail-queue on a host without a queue of its own: QMAILQUEUE=/var/qmail/bin/qmail-qmqpc,
-or bin/qmail-queue as a link to it.
+or bin/qmail-queue a symbolic link to it, which all programs of the home obey.
 
 Synopsis:    qmail-qmqpc
 Descriptors: 0   the message, read to its end

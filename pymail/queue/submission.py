@@ -1,8 +1,9 @@
 """Put a message into the queue from within a program
 
-Three ways, one interface: the program that QMAILQUEUE names; a child of this process where it may
-write the queue; the queue service for everybody else. In each the message and the envelope go through
-two pipes, so that nothing is held in memory and a caller that dies has queued nothing: the envelope's
+Three ways, one interface: the program that QMAILQUEUE names, or to which the administrator has made
+bin/qmail-queue a link, as on a host without a queue, where that is qmail-qmqpc; a child of this process
+where it may write the queue; the queue service for everybody else. In each the message and the envelope
+go through two pipes, so that nothing is held in memory and a caller that dies has queued nothing: the envelope's
 last byte is sent last. Source: qmail.c; qmail-queue manual.
 """
 
@@ -120,7 +121,7 @@ class Submission:
         return queue_text(READ_ERROR if self._failed and not code else code, custom)
 
     def _start(self, home: Home) -> None:
-        program = os.environb.get(b"QMAILQUEUE")
+        program = os.environb.get(b"QMAILQUEUE", _replacement(home))
         message, self._message = os.pipe()
         try:
             envelope, self._envelope = os.pipe()
@@ -168,6 +169,12 @@ class Submission:
     def _ask(self, home: Home, message: int, envelope: int) -> None:
         connection, self._qp = queue_service.ask(home, handoff.SUBMISSION, message, envelope)
         self._wait = lambda: queue_service.outcome(connection)
+
+
+def _replacement(home: Home) -> bytes | None:
+    """The program that a link in place of qmail-queue leads to."""
+    path = home.file("bin", "qmail-queue")
+    return os.fsencode(path) if os.path.islink(path) else None
 
 
 def _closed(fd: int) -> int:

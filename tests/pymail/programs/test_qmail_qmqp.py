@@ -10,7 +10,7 @@ import pytest
 from pymail.unix.home import Home
 from pysvc.formats.netstring import encode
 from tests.support.homes import only_message, private_home, queued
-from tests.support.world import Place, Running, eventually
+from tests.support.world import ROOT, Place, Running, eventually
 
 PEER = {"TCPREMOTEIP": "192.0.2.9", "TCPLOCALIP": "192.0.2.1"}
 FROM = b"from 192.0.2.9 (unknown)"
@@ -185,6 +185,29 @@ def test_as_the_queue_of_another_program(place: Place, home: Home, network: Netw
     done = place.run(*words, stdin=b"Subject: x\n\nhello\n", env=env, as_root=True)
     text = b"qmail-inject: fatal: connection to mail server rejected (#4.4.1)\n"
     assert (done.returncode, done.stderr) == (111, text)
+
+
+@pytest.mark.root
+def test_a_host_without_a_queue(place: Place, home: Home, network: Network) -> None:
+    """examples/null-client: bin/qmail-queue is a link to qmail-qmqpc, which all programs obey."""
+    network.serve(home.file("bin", "qmail-qmqpd"))
+    client_home = place.path / "client"
+    place.world.home_bin(client_home)
+    (client_home / "control").mkdir()
+    script = ROOT / "examples/null-client/setup.sh"
+    made = place.run("sh", script, client_home, "127.0.0.1", "127.0.0.2", as_root=True)
+    assert (made.returncode, made.stderr) == (0, b"")
+    place.own()
+    queue = client_home / "bin/qmail-queue"
+    assert queue.is_symlink()
+    words = network.command(str(client_home / "bin/qmail-inject"), "-f", "a@b.test", "c@d.test")
+    done = place.run(*words, stdin=b"Subject: x\n\nhello\n", as_root=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    _, files = only_message(home.file("queue"))
+    assert files["todo"].endswith(b"Fa@b.test\0Tc@d.test\0")
+    assert b"with QMQP" in files["mess"]
+    assert submit(place, network.command(str(queue)), b"x", b"Fa\0\0", as_root=True) == 0
+    assert len(queued(home.file("queue"))) == 2
 
 
 @pytest.mark.root
