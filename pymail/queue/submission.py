@@ -3,8 +3,8 @@
 Three ways, one interface: the program that QMAILQUEUE names, or to which the administrator has made
 bin/qmail-queue a link, as on a host without a queue, where that is qmail-qmqpc; a child of this process
 where it may write the queue; the queue service for everybody else. In each the message and the envelope
-go through two pipes, so that nothing is held in memory and a caller that dies has queued nothing: the envelope's
-last byte is sent last. Source: qmail.c; qmail-queue manual.
+go through two pipes, so that nothing is held in memory and a caller that dies has queued nothing: the
+envelope's last byte is sent last. Source: qmail.c; qmail-queue manual.
 """
 
 import os
