@@ -14,6 +14,8 @@ The file exists only for a service with files of formats.servicefiles. It belong
 from pysvc.formats import tai64n
 
 RUNNING = ("up", "ready")
+LONGEST = 4096  # bytes; no state comes near
+_PRINTABLE = bytes(byte if 32 <= byte <= 126 or byte == 10 else ord("?") for byte in range(256))
 
 
 class State:
@@ -39,9 +41,12 @@ def pack(state: State) -> bytes:
 
 
 def unpack(data: bytes) -> State:
-    """What is missing is 0 or empty; times have lost what lies below a microsecond."""
+    """What is missing is 0 or empty; times have lost what lies below a microsecond.
+
+    What is no text that a terminal can show becomes `?`.
+    """
     words: dict[str, list[str]] = {}
-    for line in data.decode("ascii", "replace").splitlines():
+    for line in data.translate(_PRINTABLE).decode().split("\n"):
         name, *rest = line.split(" ")
         words[name] = rest
     doing = next(iter(words.get("doing", [])), "")

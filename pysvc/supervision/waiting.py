@@ -81,13 +81,16 @@ class Wanted:
 
 
 def read(path: str) -> tuple[status.Status | None, state.State | None]:
-    """The status of a service, and the state that belongs to it; None where there is none to be read."""
+    """The status of a service, and the state that belongs to it; None where there is none to be read.
+
+    The directory's owner may have put anything there: no more is read than supervise writes.
+    """
     try:
-        found = status.unpack(files.read_file(f"{path}/supervise/status"))
+        found = status.unpack(files.read_file(f"{path}/supervise/status", status.SIZE))
     except (OSError, status.BadFormat):
         return None, None
     try:
-        more = state.unpack(files.read_file(f"{path}/supervise/state"))
+        more = state.unpack(files.read_file(f"{path}/supervise/state", state.LONGEST))
     except OSError:
         return found, None
     # In between the two replacements the one that is not believed is the older one.

@@ -39,11 +39,11 @@ def blocks(fd: int) -> "Iterator[bytes]":
         yield data
 
 
-def read_file(path: str | bytes) -> bytes:
-    """The content of a file. Raises OSError; never waits for the writer of a fifo."""
+def read_file(path: str | bytes, limit: int | None = None) -> bytes:
+    """The content of a file, `limit` bytes at most. Raises OSError; never waits for the writer of a fifo."""
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        return read_all(fd)
+        return read_all(fd, limit)
     finally:
         os.close(fd)
 

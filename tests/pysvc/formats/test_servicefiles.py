@@ -71,7 +71,10 @@ def test_state(doing: str, since: int, pid: int, death: tuple[int, str] | None) 
 
 @given(st.binary())
 def test_any_state_can_be_read(data: bytes) -> None:
-    state.unpack(data)
+    """And shown: the file's owner may not be the one who looks at it."""
+    found = state.unpack(b"doing " + data + b"\ndeath @4000000037c219bf00000000 " + data + b"\n" + data)
+    assert found.doing.isprintable()
+    assert found.death is None or found.death[1].isprintable()
 
 
 def test_tally() -> None:

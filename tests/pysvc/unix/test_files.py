@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pysvc.unix.files import replace
+from pysvc.unix.files import read_file, replace
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling", "second name", "fifo", "old"])
@@ -27,3 +27,7 @@ def test_what_lies_under_the_temporary_name_is_not_opened(tmp_path: Path, kind: 
     assert sorted(os.listdir(tmp_path)) == ["secret", "x"]
     assert (secret.read_bytes(), (tmp_path / "x").read_bytes()) == (b"kept", b"new")
     assert (tmp_path / "x").stat().st_mode & 0o777 == 0o600
+
+
+def test_no_more_is_read_than_wanted() -> None:
+    assert read_file("/dev/zero", 70_000) == bytes(70_000)
