@@ -15,7 +15,7 @@ Started by root, a child that has not read a byte of the client's keeps root's r
 subprogram, and this process becomes qmaild before it reads any. Log: one line on descriptor 2,
 
     qmail-popup: PID log-in of NAME from IP
-    qmail-popup: PID log-in failed for NAME from IP: rejected | crashed | trouble N
+    qmail-popup: PID log-in failed for NAME from IP: rejected | crashed | trouble N | not read
     qmail-popup: PID no log-in from IP: quit | connection lost | timeout
 """
 
@@ -116,14 +116,15 @@ def _ask(connection: Connection, login: LogIn) -> bytes:
 
 def _hand_over(connection: Connection, login: LogIn, child: int, writer: int) -> int:
     """Let the subprogram decide and do the rest; then a word about what it decided."""
+    name = logline.field(login.name)
     try:
         write_all(writer, login.handover())
         os.close(writer)
     except OSError:
+        _log(b"log-in failed for %s from %s: not read" % (name, _client()))
         return _last_word(connection, b"-ERR unable to write pipe\r\n")
     started = time.monotonic()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    name = logline.field(login.name)
     if not code:
         _log(b"log-in of %s from %s, %d seconds" % (name, _client(), time.monotonic() - started))
         return CODE

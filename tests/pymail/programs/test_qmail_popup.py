@@ -116,6 +116,17 @@ def test_refused(client: Callable[..., Client], script: str, reply: bytes, why: 
     )  # fmt: skip
 
 
+def test_credentials_that_the_subprogram_has_enough_of(place: Place, home: Home) -> None:
+    """More than a pipe holds: nobody guesses passwords without a trace in the log."""
+    talk = Client(place, home.file("bin/qmail-popup"), "pop.test", "sh", "-c", "exit 1")
+    talk.stream.readline()
+    talk.say(b"user " + b"j" * 60000)
+    talk.socket.sendall(b"pass " + b"x" * 60000 + b"\r\n")
+    rest, code, log = talk.end()
+    assert (rest, code) == (b"-ERR unable to write pipe\r\n", 1)
+    assert log == b"qmail-popup: PID log-in failed for " + b"j" * 300 + b" from 10.0.0.1: not read\n"
+
+
 def test_errors_of_the_subprogram_go_to_the_log(client: Callable[..., Client]) -> None:
     talk = client("echo secret of the house >&2; exit 1")
     talk.stream.readline()
