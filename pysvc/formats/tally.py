@@ -10,7 +10,8 @@ from pysvc.formats import tai64n
 from pysvc.formats.servicefiles import LARGEST_TALLY
 
 LABEL = 25                      # bytes of a time
-LONGEST = LARGEST_TALLY * 40  # bytes: no line is longer
+LINE = 40  # bytes: no line is longer
+LONGEST = LARGEST_TALLY * LINE
 
 
 def add(tally: bytes, now: int, cause: str, most: int) -> bytes:

@@ -43,7 +43,10 @@ def default_bin(folder: str | None) -> str:
     return os.path.abspath(folder or ROOT_BIN)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    commands=[status_command, top_command, new_command],
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="pysvc")
 def commands() -> None:
     """Supervision, logging and TCP programs in the tradition of daemontools and ucspi-tcp."""
@@ -92,10 +95,6 @@ def manual_command(program: str) -> int:
     """Print a program's manual."""
     click.echo((importlib.import_module(Launcher("pysvc", program).module).__doc__ or "").rstrip())
     return 0
-
-
-for command in (status_command, top_command, new_command):
-    commands.add_command(command)
 
 
 def main(argv: list[str]) -> int:

@@ -83,3 +83,7 @@ def test_tally() -> None:
         text = tally.add(text, 1_700_000_000_000_000_000, str(number), 3)
     assert [line.split()[1] for line in text.splitlines()] == [b"2", b"3", b"4"]
     assert text.startswith(b"@400000006553f10a")
+
+
+def test_what_is_no_tally_is_not_repeated() -> None:
+    assert tally.add(b"root:secret:1\n", 0, "1", 3) == b"@400000000000000a000001f4 1\n"

@@ -188,8 +188,9 @@ def test_wait_without_supervise(place: Place) -> None:
 
 
 def test_ready_without_notification(place: Place) -> None:
-    make(place)
+    x = make(place)
     supervise(place)
+    up(x)
     said = svc(place, "-wU")
     assert said == b"svc: warning: x/notification-fd does not exist: waiting for up, not for ready\n"
 
@@ -198,6 +199,19 @@ def test_ready_without_notification(place: Place) -> None:
 def test_bad_waits(place: Place, words: tuple[str, ...]) -> None:
     make(place)
     assert svc(place, *words, code=100).startswith(b"svc: illegal option -- ")
+
+
+def test_tally_is_no_way_to_read_files(place: Place) -> None:
+    """Whoever owns the supervise directory cannot have root copy somebody else's file into it."""
+    x = make(place, "#!/bin/sh\nexit 3\n", max_death_tally="", permanent_failure="3")
+    (place.path / "secret").write_text("@secret\n")
+    (x / "supervise").mkdir()
+    (x / "supervise/death_tally").symlink_to(place.path / "secret")
+    place.own()
+    supervise(place)
+    eventually(lambda: doing(x) == "failed")
+    assert [line.split()[1] for line in lines(x / "supervise/death_tally")] == ["3"]
+    assert lines(place.path / "secret") == ["@secret"]
 
 
 @pytest.mark.parametrize("seed", range(4))
