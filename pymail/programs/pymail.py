@@ -13,7 +13,6 @@ Verbs:       install     as root: steps 3 to 10 of the installation document; as
 Exit codes:  0; 1 something was kept as it is, or differs; 100 wrong usage; 111 trouble
 """
 
-import importlib
 import os
 import sys
 from typing import Any
@@ -27,7 +26,7 @@ from pymail.programs import PROGRAMS
 from pymail.unix.home import Home
 from pymail.unix.mailboxes import Mailboxes
 from pysvc import __version__
-from pysvc.installation.commands import run_click
+from pysvc.installation.commands import reference, run_click
 from pysvc.launch import leave, run
 from pysvc.unix.launchers import Launcher
 from pysvc.unix.strerr import PERMANENT, Fatal, unable_to
@@ -36,7 +35,9 @@ PORT = click.IntRange(1, 65535)
 _program = ""  # the path by which this program was started
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    commands=reference("pymail", PROGRAMS), context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="pymail")
 def commands() -> None:
     """A mail system of small programs, in the tradition of qmail."""
@@ -177,22 +178,6 @@ def user_passwd(address: str, home: str | None, password_stdin: bool) -> int:
 def user_remove(address: str, home: str | None) -> int:
     """Take a mailbox away; its mail is kept aside."""
     click.echo(f"removed {address}; its mail is in {mailboxes(home).remove(os.fsencode(address))}")
-    return 0
-
-
-@commands.command("programs")
-def programs_command() -> int:
-    """List the programs."""
-    for name, (what, _) in PROGRAMS.items():
-        click.echo(f"{name:15} {what}")
-    return 0
-
-
-@commands.command("manual")
-@click.argument("program", type=click.Choice(list(PROGRAMS)))
-def manual_command(program: str) -> int:
-    """Print a program's manual."""
-    click.echo((importlib.import_module(Launcher("pymail", program).module).__doc__ or "").rstrip())
     return 0
 
 

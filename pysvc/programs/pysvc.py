@@ -16,14 +16,13 @@ Exit codes:  0; 1 something was kept as it is, or a service is not as it should 
              or this place cannot serve; 111 trouble
 """
 
-import importlib
 import os
 import sys
 
 import click
 
 from pysvc import __version__
-from pysvc.installation.commands import run_click
+from pysvc.installation.commands import reference, run_click
 from pysvc.installation.install import LEDGER, how_to_start, install
 from pysvc.installation.ledger import Ledger
 from pysvc.installation.removal import take_back
@@ -44,7 +43,7 @@ def default_bin(folder: str | None) -> str:
 
 
 @click.group(
-    commands=[status_command, top_command, new_command],
+    commands=[status_command, top_command, new_command, *reference("pysvc", PROGRAMS)],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="pysvc")
@@ -79,22 +78,6 @@ def uninstall_command(folder: str | None) -> int:
         if ledger.entries and not left:
             ledger.forget()
     return 1 if left else 0
-
-
-@commands.command("programs")
-def programs_command() -> int:
-    """List the programs."""
-    for name, (what, _) in PROGRAMS.items():
-        click.echo(f"{name:15} {what}")
-    return 0
-
-
-@commands.command("manual")
-@click.argument("program", type=click.Choice(list(PROGRAMS)))
-def manual_command(program: str) -> int:
-    """Print a program's manual."""
-    click.echo((importlib.import_module(Launcher("pysvc", program).module).__doc__ or "").rstrip())
-    return 0
 
 
 def main(argv: list[str]) -> int:
