@@ -14,6 +14,7 @@ from pymail.unix.home import Home
 from pysvc.formats import cdb
 from pysvc.installation.install import write_launchers
 from pysvc.installation.ledger import Ledger, Report
+from pysvc.unix.strerr import PERMANENT, Fatal
 
 ROOT_ONLY = ("qmail-lspawn", "qmail-start", "qmail-newu", "checkpassword")  # mode 0700 where root installs
 CONNECTION_RULES = b"""# Who may connect to the SMTP service, and who may relay through it; tcprules explains.
@@ -24,12 +25,15 @@ CONNECTION_RULES = b"""# Who may connect to the SMTP service, and who may relay 
 
 
 def open_ledger(home: str, report: Report) -> Ledger:
-    """The ledger of a home, which is made if it is missing. Raises OSError."""
+    """The ledger of a home, which is made if it is missing. Raises OSError; Fatal if it is another user's."""
     missing = []
     folder = home
     while not os.path.isdir(folder):
         missing.append(folder)
         folder = os.path.dirname(folder)
+    owner = os.stat(folder).st_uid
+    if folder == home and owner != os.geteuid():
+        raise Fatal(f"unable to install into {home}: it belongs to user {owner}", PERMANENT)
     for path in reversed(missing):
         os.mkdir(path, 0o755)
     ledger = Ledger(f"{home}/{LEDGER}", report)

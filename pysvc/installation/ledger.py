@@ -12,7 +12,8 @@ import os
 import stat
 from collections.abc import Callable
 
-from pysvc.unix.files import read_file, replace, sync_directory, write_all
+from pysvc.unix.files import read_all, read_file, replace, sync_directory, write_all
+from pysvc.unix.strerr import PERMANENT, Fatal
 
 Report = Callable[[str], None]
 
@@ -31,21 +32,35 @@ def _set_mode(path: str, mode: int) -> None:
         os.close(fd)
 
 
+def _content_of(path: str) -> bytes:
+    """What a ledger's file holds. Fatal if it is somebody else's, who could have root remove anything."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return b""
+    try:
+        owner = os.fstat(fd).st_uid
+        if owner != os.geteuid():
+            raise Fatal(f"{path} belongs to user {owner}, who alone may change this installation", PERMANENT)
+        return read_all(fd)
+    finally:
+        os.close(fd)
+
+
 class Ledger:
     """The record of one installation, and the operations that it records.
 
     path: the ledger's file. report: called with one line for each thing done or left alone.
-    Every operation raises OSError if the system refuses it.
+    Every operation raises OSError if the system refuses it; Fatal if the ledger is somebody else's.
     """
 
     def __init__(self, path: str, report: Report) -> None:
         self.path, self.report = path, report
         self.kept: list[str] = []  # files left alone because somebody else changed them
         self.entries: list[dict[str, str]] = []
-        if os.path.exists(path):
-            for line in read_file(path).splitlines():
-                if line.endswith(b"}"):  # a crash may have cut the last line
-                    self.entries.append(json.loads(line))
+        for line in _content_of(path).splitlines():
+            if line.endswith(b"}"):  # a crash may have cut the last line
+                self.entries.append(json.loads(line))
 
     def record(self, kind: str, path: str, **details: str) -> None:
         """Remember, durably, that something is about to be made."""
@@ -53,7 +68,8 @@ class Ledger:
         if entry in self.entries:
             return
         new = not os.path.exists(self.path)
-        fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(self.path, flags, 0o600)
         try:
             size = os.fstat(fd).st_size
             torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.world import Place
+from pymail.installation.steps import open_ledger
+from pysvc.unix.strerr import Fatal
+from tests.support.world import TESTER, Place
 
 
 def install(place: Place, *more: str) -> "list[str | Path]":
@@ -107,3 +109,16 @@ def test_unusable_home(place: Place, home: str) -> None:
 def test_bare_is_for_root(place: Place) -> None:
     done = place.run("pymail", "install", "--bare", "--home", place.path / "home")
     assert done.returncode == 100 and not (place.path / "home").exists()
+
+
+@pytest.mark.root
+def test_root_leaves_an_instance_to_its_owner(place: Place) -> None:
+    """Its files say what would be removed, and may say anything."""
+    assert place.run(*install(place)).returncode == 0
+    home = place.path / "home"
+    done = place.run("pymail", "uninstall", "--home", home, as_root=True)
+    assert done.returncode == 100, done.stderr
+    assert b"belongs to user %d" % TESTER in done.stderr
+    assert (home / "control/me").exists()
+    with pytest.raises(Fatal, match=f"it belongs to user {TESTER}"):
+        open_ledger(str(home), print)

@@ -1,11 +1,14 @@
 """The ledger: what is made, updated, kept and taken back"""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from pysvc.installation.ledger import Ledger
 from pysvc.installation.removal import take_back
+from pysvc.unix.strerr import Fatal
+from tests.support.world import TESTER
 
 
 @pytest.fixture
@@ -90,3 +93,27 @@ def test_torn_last_line(ledger: Ledger, tmp_path: Path) -> None:
         file.write(b'{"kind": "fi')
     again(ledger).file(f"{tmp_path}/y", b"two")
     assert [entry["path"] for entry in again(ledger).entries] == [f"{tmp_path}/x", f"{tmp_path}/y"]
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("trap", ["file", "link"])
+def test_a_ledger_that_somebody_else_wrote(tmp_path: Path, said: list[str], trap: str) -> None:
+    """Root would remove and move what it says."""
+    theirs = tmp_path / "theirs"
+    theirs.write_text('{"kind": "file", "path": "/etc/passwd", "sha256": "0"}\n')
+    path = theirs
+    if trap == "link":
+        path = tmp_path / "link"
+        path.symlink_to(theirs)
+    else:
+        os.chown(theirs, TESTER, -1)
+    with pytest.raises((Fatal, OSError)) as caught:
+        Ledger(str(path), said.append)
+    assert trap == "link" or str(caught.value).endswith("who alone may change this installation")
+
+
+def test_a_mode_is_not_set_through_a_link(ledger: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "secret").touch(0o600)
+    (tmp_path / "x").symlink_to(tmp_path / "secret")
+    assert not ledger.file(f"{tmp_path}/x", b"", 0o644)
+    assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
