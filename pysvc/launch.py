@@ -5,17 +5,20 @@ chains to, and turns what it raises into one line on descriptor 2 and an exit co
 these packages catches Fatal, forks, or knows how a program begins and ends.
 """
 
+import errno
 import gc
 import os
 import sys
 
 from pysvc.unix import chain, environment, launchers, signals, title
-from pysvc.unix.strerr import TEMPORARY, Fatal, say
+from pysvc.unix.strerr import TEMPORARY, Fatal, say, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import NoReturn
+
+SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # also an import can fail by these
 
 
 def start(package: str, name: str, file: str) -> "NoReturn":
@@ -155,7 +158,12 @@ def _main(program: launchers.Launcher) -> "Callable[[list[str]], int]":
 
 
 def fault(error: Exception) -> str:
-    """One line for an error that no program should let through: what and where, never a traceback."""
+    """One line for an error that no program should let through: what and where, never a traceback.
+
+    Where it is the machine that lacks something, what that is.
+    """
+    if isinstance(error, OSError) and error.errno in SCARCE:
+        return words(error.errno)
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

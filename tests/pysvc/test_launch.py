@@ -32,6 +32,7 @@ def opens_nothing() -> int:
         (fails(Fatal("alone", 5, kind="")), 5, "alone\n"),
         (fails(usage("Synopsis: prog [ x ]\n          y\n")), 100, "prog: usage: prog [ x ] y\n"),
         (fails(MemoryError()), 111, "prog: fatal: out of memory\n"),
+        (fails(OSError(24, "")), 111, "prog: fatal: process cannot open more files\n"),
     ],
 )
 def test_run(body: Callable[[], int], code: int, said: str, capfd: pytest.CaptureFixture[str]) -> None:
