@@ -114,8 +114,9 @@ class MailSystem:
 
     def assert_no_traceback(self) -> None:
         for name in ("", "smtpd", "pop3d", "queued"):
-            text = self.log(name)
-            assert "Traceback" not in text and "internal bug" not in text, text
+            lines = self.log(name).splitlines()
+            faults = [line for line in lines if "Traceback" in line or "internal bug" in line]
+            assert not faults, faults
 
 
 @contextlib.contextmanager
