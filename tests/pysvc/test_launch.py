@@ -1,6 +1,9 @@
 """How programs end: exit codes and what is said"""
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +11,7 @@ import pytest
 from pysvc import launch
 from pysvc.unix.launchers import Launcher
 from pysvc.unix.strerr import Fatal, unable_to, usage
+from tests.support.world import ROOT
 
 
 def fails(error: BaseException) -> Callable[[], int]:
@@ -60,3 +64,20 @@ def test_a_child_never_comes_back(error: BaseException | None) -> None:
     _, status = os.waitpid(pid, 0)
     expected = 9 if error is None or isinstance(error, Fatal) else 111
     assert os.waitstatus_to_exitcode(status) == expected
+
+
+def interrupt_handler(*options: str, ignored: bool = False) -> str:
+    """What SIGINT does once an interpreter has imported the package."""
+    code = f"import sys; sys.path.append({str(ROOT)!r}); import pysvc, _signal; print(_signal.getsignal(2))"
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        command = [sys.executable, "-B", *options, "-c", code]
+        return subprocess.run(command, capture_output=True, text=True).stdout
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_while_a_program_starts_shows_no_traceback() -> None:
+    assert interrupt_handler("-IS") == f"{int(signal.SIG_DFL)}\n"
+    assert interrupt_handler("-IS", ignored=True) == f"{int(signal.SIG_IGN)}\n"
+    assert "default_int_handler" in interrupt_handler()  # who imports it as a library keeps theirs
