@@ -4,7 +4,6 @@ from pysvc.programs import PROGRAMS
 from tests.support.world import Place
 
 
-
 def test_install_repeat_uninstall(place: Place) -> None:
     folder = place.path / "bin"
     first = place.run("pysvc", "install", "--bin", folder)
