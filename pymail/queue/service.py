@@ -55,8 +55,9 @@ class Service:
         while True:
             ready = [fd for fd, _ in self._poll.poll(self._timeout())]
             if self._signals.fd in ready:
+                arrived = self._signals.arrived()  # before the reaping: a death after it is told of again
                 self._reap()
-                if signals.SIGTERM in self._signals.arrived():
+                if signals.SIGTERM in arrived:
                     return
             for fd in ready:
                 if fd in self._pending:
