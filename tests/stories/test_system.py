@@ -34,6 +34,24 @@ def test_local_message_byte_for_byte(system: MailSystem) -> None:
     assert lines[3].startswith(b"Received: from ") and b"with SMTP;" in lines[4]
 
 
+def test_msmtp_in_fetchmail_out(system: MailSystem) -> None:
+    system.sh(
+        f"printf 'Subject: by msmtp\\n\\nhello\\n' | "
+        f"msmtp --host=127.0.0.1 --port=25 --tls=off --from=x@remote.test joe@{FQDN}"
+    )
+    system.wait_mail(JOE, b"Subject: by msmtp")
+    rc = 'poll 127.0.0.1 protocol pop3 port 110 user joe password secret mda "cat >>/opt/tmp/fetched"\n'
+    system.machine.path("/opt/tmp/fetchmailrc").write_text(rc)
+    system.sh("chmod 600 /opt/tmp/fetchmailrc")
+    fetched = system.machine.path("/opt/tmp/fetched")
+
+    def arrived() -> bool:
+        system.sh("HOME=/opt/tmp fetchmail --keep --all --sslproto '' -f /opt/tmp/fetchmailrc", check=False)
+        return fetched.exists() and b"Subject: by msmtp" in fetched.read_bytes()
+
+    eventually(arrived, 30, "fetchmail fetches the message")
+
+
 def test_empty_body(system: MailSystem) -> None:
     system.send(b"", f"joe@{FQDN}", "empty@remote.test")
     stored = system.wait_mail(JOE, b"Return-Path: <empty@remote.test>\n")
