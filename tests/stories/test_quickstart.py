@@ -8,7 +8,9 @@ from tests.support.world import ROOT, TESTER, TESTER_GROUP, Place, free_port
 
 
 @pytest.mark.timeout(240)
-def test_once(place: Place) -> None:
+@pytest.mark.parametrize("as_root", [False, pytest.param(True, marks=pytest.mark.root)])
+def test_once(place: Place, as_root: bool) -> None:
+    """For root, too, the instance belongs to an ordinary user."""
     clone = place.path / "clone"
     clone.mkdir()
     for name in ("pysvc", "pymail", "service", "examples"):
@@ -17,7 +19,8 @@ def test_once(place: Place) -> None:
         shutil.copy(ROOT / name, clone / name)
     place.own()
     ports = {"SMTP_PORT": str(free_port()), "POP3_PORT": str(free_port()), "HOME": str(place.path)}
-    done = place.run("/bin/sh", clone / "examples/quickstart.sh", "--once", env=ports, timeout=200)
+    words = ("/bin/sh", clone / "examples/quickstart.sh", "--once")
+    done = place.run(*words, env=ports, timeout=200, as_root=as_root)
     said = done.stdout.decode() + done.stderr.decode()
     assert done.returncode == 0, said
     assert "fetched by POP3 from port" in said
