@@ -85,6 +85,17 @@ class Machine:
         return self.run("/opt/pymail/.venv/bin/python", "-c", code, *arguments, check=check)
 
 
+def join(one: Machine, its_address: str, other: Machine, others_address: str) -> None:
+    """A cable between two machines, and an IPv4 address for each end, both in one /24."""
+    ends = ((one, its_address, f"to{other.pid}"), (other, others_address, f"to{one.pid}"))
+    (_, _, name), (_, _, peer) = ends
+    enter = ["nsenter", f"--target={one.pid}", "--net"]  # only --net: the pid after netns is one of ours
+    words = ["ip", "link", "add", name, "type", "veth", "peer", "name", peer, "netns", str(other.pid)]
+    subprocess.run([*enter, *words], check=True)
+    for here, address, end in ends:
+        here.sh(f"ip address add {address}/24 dev {end} && ip link set {end} up")
+
+
 @contextlib.contextmanager
 def machine() -> Iterator[Machine]:
     """A fresh machine; everything in it ends with the block."""

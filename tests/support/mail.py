@@ -120,19 +120,19 @@ class MailSystem:
 
 
 @contextlib.contextmanager
-def installed(*options: str) -> Iterator[MailSystem]:
+def installed(*options: str, fqdn: str = FQDN) -> Iterator[MailSystem]:
     """A machine where `pymail install` was run; svscanboot is not started yet."""
     with machine() as here:
         here.install_code()
-        here.sh(f"echo 127.0.1.1 {FQDN} >>/etc/hosts")
-        here.tool("pymail", "install", "--fqdn", FQDN, *options)
+        here.sh(f"echo 127.0.1.1 {fqdn} >>/etc/hosts")
+        here.tool("pymail", "install", "--fqdn", fqdn, *options)
         yield MailSystem(here)
 
 
 @contextlib.contextmanager
-def running(*options: str) -> Iterator[MailSystem]:
+def running(*options: str, fqdn: str = FQDN) -> Iterator[MailSystem]:
     """A machine with the whole system up, and the account joe, password secret."""
-    with installed(*options) as system:
+    with installed(*options, fqdn=fqdn) as system:
         system.sh("useradd -m joe && echo joe:secret | chpasswd")
         system.sh("su joe -c '/var/qmail/bin/maildirmake ~/Maildir'")
         system.start_svscan()
