@@ -25,9 +25,7 @@ for name in member:{MEMBERS} gone:{GONE} broken:{BROKEN}; do
 done >.qmail-list
 """
 OWNER = f"joe-list-owner-@{FQDN}"
-RECEIVED = re.compile(
-    rb"^Return-Path: <([^\n]*)>\nDelivered-To: joe-([a-z]+-\d+)@[^\n]*\n", re.MULTILINE
-)
+RECEIVED = re.compile(rb"^Return-Path: <([^\n]*)>\nDelivered-To: joe-([a-z]+-\d+)@[^\n]*\n", re.MULTILINE)
 
 
 @pytest.fixture

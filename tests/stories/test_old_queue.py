@@ -85,9 +85,7 @@ def numbers(system: MailSystem) -> dict[str, int]:
     """The queue taken over: name of state -> message number."""
     system.sh("svc -d /service/qmail-send")
     eventually(lambda: not system.pids("qmail-send") and not system.pids("qmail-clean"), what="the end")
-    messages = [
-        {"mess": f"{RECEIVED}Subject: {name}\n\nhello\n", **files} for name, files in STATES.items()
-    ]
+    messages = [{"mess": f"{RECEIVED}Subject: {name}\n\nhello\n", **files} for name, files in STATES.items()]
     words = (PYTHON, f"{SOURCE}/oldqueue.py")
     made = json.loads(system.machine.run(*words, stdin=json.dumps(messages).encode()).stdout)
     assert len(set(made)) == len(STATES)
