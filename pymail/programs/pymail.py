@@ -1,16 +1,20 @@
 """pymail - install, check and remove the mail system; its mailboxes
 
-Synopsis:    pymail install [OPTIONS] | uninstall [--purge] | user VERB | programs | manual PROGRAM
+Synopsis:    pymail install [OPTIONS] | uninstall [--purge] | check [--dns] | user VERB | programs |
+             manual PROGRAM
 Verbs:       install     as root: steps 3 to 10 of the installation document; as anybody else, with
                          --home DIR: a private instance in one directory, on high ports. It can be
                          repeated; files that somebody else changed stay, and the difference is shown
              install --bare    only what `make setup check` of the original makes
              install --check   verify owners, modes and programs: a line for each difference
              uninstall   remove what install made; mail, queue and logs only with --purge
+             check       judge the configuration: what is wrong, why it matters and how to mend it;
+                         nothing is changed. --dns also looks names up
              user        virtual mailboxes: add, list, passwd, remove
              programs    list the programs, one a line
              manual      print a program's manual
-Exit codes:  0; 1 something was kept as it is, or differs; 100 wrong usage; 111 trouble
+Exit codes:  0, also where check has only hints; 1 something was kept as it is, or differs, or is a
+             problem; 100 wrong usage; 111 trouble
 """
 
 import os
@@ -22,10 +26,15 @@ import click
 from pymail.installation import check as checking
 from pymail.installation import instance, options, system
 from pymail.installation import uninstall as removal
+from pymail.installation.judgement.facts import PROBLEM
+from pymail.installation.judgement.gathering import gather
+from pymail.installation.judgement.rules import findings
 from pymail.programs import PROGRAMS
+from pymail.unix.dns import Lookups
 from pymail.unix.home import Home
 from pymail.unix.mailboxes import Mailboxes
 from pysvc import __version__
+from pysvc.formats import visible
 from pysvc.installation.commands import reference, run_click
 from pysvc.launch import leave, run
 from pysvc.unix.launchers import Launcher
@@ -105,6 +114,21 @@ def report_differences(path: str) -> int:
             click.echo(line)
             found = 1
     return found
+
+
+@commands.command("check")
+@click.option("--home", metavar="DIR", help="the mail system's directory (root: /var/qmail)")
+@click.option("--dns", is_flag=True, help="look up the host's name and its domains too")
+def check_command(home: str | None, dns: bool) -> int:
+    """Judge the configuration; change nothing."""
+    path = chosen_home(home)
+    with unable_to(f"check {path}"):
+        found = findings(gather(Home(path), Lookups() if dns else None))
+    for one in found:
+        for label, said in ((f"{one.severity}:", one.what), ("  why: ", one.why), ("  mend:", one.mend)):
+            plain = said.replace("\n", "?").encode(errors="surrogateescape")
+            click.echo(f"{label} {visible.show(plain).decode()}")
+    return 1 if any(one.severity == PROBLEM for one in found) else 0
 
 
 @commands.command("uninstall")

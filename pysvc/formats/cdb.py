@@ -61,6 +61,23 @@ def _table(entries: list[tuple[int, int]], slots: int) -> bytes:
     return b"".join(_PAIR.pack(*pair) for pair in table)
 
 
+def records(data: bytes) -> "Iterator[tuple[bytes, bytes]]":
+    """Every (key, data) in a database, in the order of adding. Raises Malformed."""
+    if len(data) < HEADER:
+        raise Malformed
+    end = min(position for position, _ in _PAIR.iter_unpack(data[:HEADER]))
+    at = HEADER
+    while at < end:
+        if at + 8 > len(data):
+            raise Malformed
+        key_size, data_size = _PAIR.unpack_from(data, at)
+        middle = at + 8 + key_size
+        at = middle + data_size
+        if at > len(data):
+            raise Malformed
+        yield data[middle - key_size : middle], data[middle:at]
+
+
 class Reader:
     """Looks keys up in a database held in memory (bytes, or an mmap)."""
 

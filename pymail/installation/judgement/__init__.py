@@ -1,0 +1,1 @@
+"""Judging a configuration: facts are gathered first, then rules that touch nothing look at them"""
