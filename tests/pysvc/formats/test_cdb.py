@@ -17,6 +17,15 @@ def test_what_was_put_in_is_found(records: list[tuple[bytes, bytes]], other: byt
         assert list(reader.find_all(key)) == [data for name, data in records if name == key]
 
 
+@given(RECORDS)
+def test_all_records(records: list[tuple[bytes, bytes]]) -> None:
+    data = cdb.build(records)
+    assert list(cdb.records(data)) == records
+    if records:
+        with pytest.raises(cdb.Malformed):
+            list(cdb.records(data[: cdb.HEADER + 7]))
+
+
 @given(RECORDS, st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1, max_size=8)), max_size=6), KEYS)
 def test_damage(records: list[tuple[bytes, bytes]], damage: list[tuple[float, bytes]], key: bytes) -> None:
     """Whatever the file holds: an answer or Malformed, soon."""
@@ -26,6 +35,7 @@ def test_damage(records: list[tuple[bytes, bytes]], damage: list[tuple[float, by
         data[at : at + len(text)] = text
     for name in (key, *(name for name, _ in records)):
         try:
+            assert len(list(cdb.records(bytes(data)))) <= len(data) // 8
             found = cdb.Reader(bytes(data)).find(name)
         except cdb.Malformed:
             continue
