@@ -10,6 +10,12 @@ from pysvc.formats import cdb
 
 REQUIRED = {"postmaster": PROBLEM, "mailer-daemon": HINT, "root": HINT}
 NAMES = (b"maildir", b"mailbox")
+CHANGED = " was changed"  # how differences end that an administrator may have meant
+MEND_SERVICE = {
+    "not linked": "link supervise/NAME into the directory that svscan scans, or repeat `pymail install`",
+    "not supervised": "start svscan",
+    "down": "qmailctl start",
+}
 
 
 def required_addresses(facts: Facts) -> Iterator[Finding]:
@@ -138,13 +144,21 @@ def trigger(facts: Facts) -> Iterator[Finding]:
 
 
 def differing(facts: Facts) -> Iterator[Finding]:
-    if facts.differences:
-        shown = some(facts.differences, 5)
+    changed = [line for line in facts.differences if line.endswith(CHANGED)]
+    wrong = [line for line in facts.differences if line not in changed]
+    if wrong:
         yield Finding(
             PROBLEM,
-            f"the installation is not as it was made: {shown}",
+            f"the installation is not as it was made: {some(wrong, 5)}",
             "with wrong owners, modes or programs mail stops, or others can read or change it",
             "see `pymail install --check`; repeat `pymail install`, which corrects owners and modes",
+        )
+    if changed:
+        yield Finding(
+            HINT,
+            f"somebody has written here since: {some(changed, 5)}",
+            "`pymail install` keeps such files as they are, also when a new version has better ones",
+            "compare: `pymail install` shows the difference",
         )
     if facts.unchecked:
         yield Finding(
@@ -156,15 +170,10 @@ def differing(facts: Facts) -> Iterator[Finding]:
 
 
 def services(facts: Facts) -> Iterator[Finding]:
-    for name, state in facts.services.items():
-        if state != "up":
-            yield Finding(HINT, f"the service {name} is {state}", "it does nothing now", _start(state, name))
-
-
-def _start(state: str, name: str) -> str:
-    if state == "not linked":
-        return f"link supervise/{name} into the directory that svscan scans, or repeat `pymail install`"
-    return "start svscan" if state == "not supervised" else "qmailctl start"
+    for state, mend in MEND_SERVICE.items():
+        names = [name for name, found in facts.services.items() if found == state]
+        if names:
+            yield Finding(HINT, f"{state}: {some(names)}", "what is no running service does nothing", mend)
 
 
 RULES = (

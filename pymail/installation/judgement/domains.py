@@ -177,9 +177,16 @@ def unresolved_names(facts: Facts) -> Iterator[Finding]:
     for name, lack in facts.unresolved:
         yield Finding(
             HINT,
-            f"{text(name)} {lack}",
+            f"{text(name)} has {lack} in DNS",
             "other hosts find this one, and judge it, by what DNS says",
             "add the record to the domain's zone",
+        )
+    if facts.dns_silent:
+        yield Finding(
+            HINT,
+            "DNS gives no answer now",
+            "names were not all looked up; qmail-remote cannot find other hosts either",
+            "see that a server named in /etc/resolv.conf can be reached",
         )
 
 

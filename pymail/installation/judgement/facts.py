@@ -52,7 +52,8 @@ class Facts:
     service's connection rules; rules_named: its run script has tcpserver read them. scripts: `rc` and the
     services' run scripts. aliases: the dot-qmail files of alias. takes: whether a local part has a
     mailbox. differences: from what was installed; unchecked: why not all of them are known. services:
-    name -> "up", or what else it is. unresolved: names, and what DNS lacks of them.
+    name -> "up", or what else it is. unresolved: names, and what DNS lacks of them; dns_silent: it did not
+    answer.
     """
 
     home: str = "/var/qmail"
@@ -71,7 +72,8 @@ class Facts:
     unchecked: str = ""
     services: dict[str, str] = field(default_factory=dict)
     takes: Callable[[bytes], bool] = lambda local: True
-    unresolved: tuple[tuple[bytes, str], ...] = ()
+    unresolved: list[tuple[bytes, str]] = field(default_factory=list)
+    dns_silent: bool = False
 
     def content(self, name: str) -> bytes | None:
         """A control file; None if there is none."""

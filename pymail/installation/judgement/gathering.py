@@ -20,6 +20,7 @@ from pysvc.formats import status
 from pysvc.unix.files import read_file
 from pysvc.unix.strerr import Fatal, reason, unable_to
 
+LARGEST = 1 << 26  # bytes of a file that are read: root may be looking at somebody else's home
 _RULES_OPTION = re.compile(r"""^[^#\n]*\s-x\s*["']?([^\s"']+)\.cdb\b""", re.MULTILINE)
 
 
@@ -36,7 +37,7 @@ def gather(home: Home, dns: Lookups | None = None) -> Facts:
     named = _RULES_OPTION.search(scripts["qmail-smtpd"].replace("\\\n", " "))
     if named:
         rules = named[1]
-    differences, unchecked = _differences(home)
+    differences, unchecked = _differences(home, rules)
     facts = Facts(
         home=home.path,
         ids=_ids(home),
@@ -56,18 +57,18 @@ def gather(home: Home, dns: Lookups | None = None) -> Facts:
         takes=lambda local: takes(home, local),
     )
     if dns is not None:
-        facts.unresolved = tuple(_unresolved(facts, dns))
+        _look_up(facts, dns)
     return facts
 
 
 def file(path: str) -> File | None:
-    """A file, or a directory without content; None if there is none, or no telling."""
+    """A file, without content if that is not to be had; None if there is no file, or no telling."""
     try:
         found = os.stat(path)
     except OSError:
         return None
     content = None
-    if stat.S_ISREG(found.st_mode):
+    if stat.S_ISREG(found.st_mode) and found.st_size <= LARGEST:
         try:
             content = read_file(path)
         except OSError:
@@ -106,9 +107,11 @@ def _is_fifo(path: str) -> bool:
         return True
 
 
-def _differences(home: Home) -> tuple[list[str], str]:
+def _differences(home: Home, rules: str) -> tuple[list[str], str]:
     """Those of the installation that no rule tells of in other words, and why the search ended early."""
-    judged = (home.file("control", ""), home.file("alias", ".qmail"), home.file("queue", TRIGGER) + " ")
+    judged = (
+        home.file("control", ""), home.file("alias", ".qmail"), home.file("queue", TRIGGER) + " ", rules,
+    )  # fmt: skip
     found: list[str] = []
     try:
         for line in check.differences(home.path):
@@ -158,27 +161,23 @@ def takes(home: Home, local: bytes) -> bool:
     )
 
 
-def _unresolved(facts: Facts, dns: Lookups) -> list[tuple[bytes, str]]:
-    """The host's name without an address, and its domains that no mail can be sent to."""
-    found: list[tuple[bytes, str]] = []
+def _look_up(facts: Facts, dns: Lookups) -> None:
+    """Add the host's name if it has no address, and its domains that no mail can be sent to."""
     try:
         me = facts.line("me") or b""
         accepted = control.keys(facts.content("rcpthosts") or b"")
         domains = (facts.local_domains() | virtual_domains(facts) | accepted) - {me.lower()}
     except Unreadable:
-        return []
+        return
     try:
         if "me" in facts.control and not _resolves(dns.addresses, me):
-            found.append((me, "has no address in DNS"))
-        found += [
-            (domain, "has neither an MX nor an address in DNS")
-            for domain in sorted(domains)
-            if not domain.startswith(b".")
-            and not any(_resolves(ask, domain) for ask in (dns.exchangers, dns.addresses))
-        ]
+            facts.unresolved.append((me, "no address"))
+        for domain in sorted(domains):
+            asked = not domain.startswith(b".")
+            if asked and not any(_resolves(ask, domain) for ask in (dns.exchangers, dns.addresses)):
+                facts.unresolved.append((domain, "neither an MX nor an address"))
     except Temporary:
-        found.append((b"DNS", "gives no answer now"))
-    return found
+        facts.dns_silent = True
 
 
 def _resolves(ask: Callable[[bytes], object], name: bytes) -> bool:

@@ -10,7 +10,7 @@ from pymail.installation.judgement.gathering import gather
 from pymail.installation.judgement.rules import findings
 from pymail.unix.dns import Lookups, Temporary, Unknown
 from pymail.unix.home import Home
-from pysvc.formats import cdb, tcprules
+from pysvc.formats import cdb, status, tcprules
 from tests.support.world import IS_ROOT, Place
 
 SOUND = {
@@ -226,10 +226,12 @@ NO_RULES, NO_RULES_OLD = File(cdb.build([]), 2), File(cdb.build([]), 1)
         ({"assign": NOBODY, "assign_compiled": OLD}, PROBLEM, "users/assign was changed after"),
         ({"trigger": False}, PROBLEM, "queue/lock/trigger is no fifo"),
         ({"differences": ["/q has wrong owner"]}, PROBLEM, "the installation is not as it was made: /q has"),
+        ({"differences": ["/q was changed"]}, HINT, "somebody has written here since: /q was changed"),
+        ({"dns_silent": True}, HINT, "DNS gives no answer now"),
         ({"unchecked": "no"}, HINT, "owners, modes and programs were not all looked at: no"),
-        ({"services": {"qmail-send": "down"}}, HINT, "the service qmail-send is down"),
+        ({"services": {"qmail-send": "down"}}, HINT, "down: qmail-send"),
         ({"aliases": {".qmail-joe": File(b"", mode=0o646)}}, PROBLEM, "everybody can write alias/.qmail-joe"),
-        ({"unresolved": ((b"a.test", "has no address in DNS"),)}, HINT, "a.test has no address in DNS"),
+        ({"unresolved": [(b"a.test", "no address")]}, HINT, "a.test has no address in DNS"),
         ({"scripts": {"qmail-smtpd": 'RELAYCLIENT="" tcpserver'}}, PROBLEM, "supervise/qmail-smtpd/run sets"),
         ({"scripts": {"qmail-smtpd": "cat /q/control/concurrencyincoming"}}, PROBLEM,
          "control/concurrencyincoming does not exist, but"),
@@ -330,7 +332,8 @@ def test_fresh_installation(place: Place) -> None:
     done = place.run("pymail", "check", "--home", home)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"problem:" not in done.stdout
-    assert done.stdout.count(b"hint: the service qmail-") == 4  # svscan does not run
+    hints = [line for line in done.stdout.splitlines() if line.startswith(b"hint: ")]
+    assert hints == [b"hint: not supervised: qmail-queued, qmail-send, qmail-smtpd, qmail-pop3d"]
 
 
 def test_home_with_faults(place: Place) -> None:
@@ -352,7 +355,7 @@ def test_home_with_faults(place: Place) -> None:
     assert (done.returncode, done.stderr) == (1, b"")
     assert snapshot(home) == before
     told = [line for line in done.stdout.decode().splitlines() if line.startswith(("problem: ", "hint: "))]
-    assert [line for line in told if "service" not in line] == [
+    assert [line for line in told if "supervised" not in line] == [
         "problem: control/rcpthosts does not exist: an open relay",
         f"problem: {control}/tcp.smtp.cdb sets RELAYCLIENT for everybody: an open relay",
         f"problem: {control}/tcp.smtp was changed after {control}/tcp.smtp.cdb was made",
@@ -409,13 +412,47 @@ def test_mailboxes_count(place: Place) -> None:
 def test_names_are_looked_up(place: Place) -> None:
     home = installed(place)
     (home / "control/rcpthosts").write_bytes(b"example.test\nno.test\n.below.test\n")
-    found = gather(Home(str(home)), Names()).unresolved
-    assert found == (
-        (b"mail.example.test", "has no address in DNS"),
-        (b"no.test", "has neither an MX nor an address in DNS"),
-    )
+    found = gather(Home(str(home)), Names())
+    assert found.unresolved == [
+        (b"mail.example.test", "no address"),
+        (b"no.test", "neither an MX nor an address"),
+    ]
+    assert not found.dns_silent
     (home / "control/rcpthosts").write_bytes(b"slow.test\n")
-    assert gather(Home(str(home)), Names()).unresolved[-1] == (b"DNS", "gives no answer now")
+    assert gather(Home(str(home)), Names()).dns_silent
+
+
+def test_an_administrator_may_change_scripts(place: Place) -> None:
+    home = installed(place)
+    script = home / "supervise/qmail-pop3d/run"
+    script.write_text(script.read_text() + "# mine\n")
+    (home / "control/tcp.smtp").write_text("127.:allow\n")
+    (home / "control/tcp.smtp.cdb").write_bytes(cdb.build([(b"127.", b"")]))
+    place.own()
+    done = place.run("pymail", "check", "--home", home)
+    assert done.returncode == 0, done.stdout
+    assert f"hint: somebody has written here since: {script} was changed\n" in done.stdout.decode()
+
+
+@pytest.mark.parametrize("state", ["down", "up"])
+def test_services(place: Place, state: str) -> None:
+    """What a supervise would leave there: a fifo that it reads, and its status."""
+    home = installed(place)
+    folder = home / "supervise/qmail-send/supervise"
+    folder.mkdir()
+    os.mkfifo(folder / "ok", 0o600)
+    (folder / "status").write_bytes(status.pack(status.Status(0, 17 if state == "up" else 0, False, b"u")))
+    (home / "service/qmail-pop3d").unlink()
+    place.own()
+    held = os.open(folder / "ok", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        found = gather(Home(str(home))).services
+    finally:
+        os.close(held)
+    assert found == {
+        "qmail-queued": "not supervised", "qmail-send": state, "qmail-smtpd": "not supervised",
+        "qmail-pop3d": "not linked",
+    }  # fmt: skip
 
 
 def test_no_home(place: Place) -> None:
