@@ -13,22 +13,9 @@ from pymail.formats import assign
 from pymail.unix.home import Home
 from pysvc.formats import cdb
 from pysvc.unix.files import read_all, sync_directory, write_all
-from pysvc.unix.strerr import Fatal
+from pysvc.unix.strerr import Fatal, trying_to
 
 SOURCE, TARGET, NEW = "users/assign", "users/cdb", "users/cdb.tmp"
-
-
-class trying_to:
-    """As unable_to, but the classic message gives no reason."""
-
-    def __init__(self, doing: str) -> None:
-        self._doing = doing
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise Fatal(f"unable to {self._doing}") from error
 
 
 def main(argv: list[str]) -> int:

@@ -25,26 +25,13 @@ from pymail.formats import control, pw2u
 from pymail.unix.home import Home
 from pysvc.unix.files import read_all, read_file, write_all
 from pysvc.unix.options import BadOption, options
-from pysvc.unix.strerr import PERMANENT, Fatal
+from pysvc.unix.strerr import PERMANENT, Fatal, trying_to
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 IGNORE, REQUIRE, SKIP = "H", "h", "o"  # what to do about homes
-
-
-class trying_to:
-    """As unable_to, but the classic message gives no reason."""
-
-    def __init__(self, doing: str) -> None:
-        self._doing = doing
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise Fatal(f"unable to {self._doing}") from error
 
 
 def main(argv: list[str]) -> int:

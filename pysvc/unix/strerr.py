@@ -104,6 +104,19 @@ class unable_to:
             raise Fatal(f"unable to {self.doing}: {reason(error)}", self.code, self.kind) from error
 
 
+class trying_to:
+    """As unable_to, for the programs whose classic message gives no reason."""
+
+    def __init__(self, doing: str) -> None:
+        self.doing = doing
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise Fatal(f"unable to {self.doing}") from error
+
+
 def synopsis(manual: str | None) -> str:
     """The Synopsis of a program's docstring, on one line."""
     lines = (manual or "").splitlines()
