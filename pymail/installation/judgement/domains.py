@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from pymail.formats import control, smtproutes
+from pymail.formats.rcpthosts import suffixes
 from pymail.installation.judgement.facts import HINT, PROBLEM, Facts, Finding, text
 from pysvc.formats import cdb
 
@@ -155,6 +156,7 @@ def more_domains(facts: Facts) -> Iterator[Finding]:
 
 
 def own_senders_refused(facts: Facts) -> Iterator[Finding]:
+    own = facts.local_domains() | virtual_domains(facts)
     for entry in facts.entries("badmailfrom"):
         domain = entry.rpartition(b"@")[2].lower()
         if b"@" not in entry:
@@ -164,7 +166,7 @@ def own_senders_refused(facts: Facts) -> Iterator[Finding]:
                 "it refuses only senders that are just that word",
                 f"write @{text(entry)} into {facts.home}/control/badmailfrom to refuse a whole host",
             )
-        elif domain and facts.delivered_here(domain):
+        elif own.intersection(suffixes(domain)):
             yield Finding(
                 HINT,
                 f"control/badmailfrom refuses {text(entry)}, which is this host's own",
