@@ -85,7 +85,12 @@ def _ledger(home: Home) -> Iterator[str]:
         if entry["kind"] == "file" and not path.startswith(home.file("bin", "")):
             if not os.path.lexists(path):
                 yield f"{path} does not exist"
-            elif digest(read_file(path)) != entry["sha256"] and not path.startswith(home.file("control", "")):
+            elif digest(read_file(path)) != entry["sha256"] and _is_script(home, path):
                 yield f"{path} was changed"
         elif entry["kind"] == "link" and not os.path.islink(path):
             yield f"{path} does not exist"
+
+
+def _is_script(home: Home, path: str) -> bool:
+    """Whether a file is one of the run scripts; control files, aliases and rules are there to be changed."""
+    return path == home.file("rc") or path.startswith(home.file("supervise", ""))
