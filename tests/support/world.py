@@ -204,6 +204,12 @@ def temporary_directory(prefix: str) -> Iterator[Path]:
     try:
         yield path
     finally:
+        for folder, names, _ in os.walk(path):  # tests make directories that nobody may read
+            for name in names:
+                inner = os.path.join(folder, name)
+                if not os.path.islink(inner):
+                    with contextlib.suppress(OSError):
+                        os.chmod(inner, 0o700)
         shutil.rmtree(path, ignore_errors=True)
 
 

@@ -29,7 +29,8 @@ def test_new_service_runs_and_is_shown(place: Place) -> None:
     assert os.access(scan / "talk/run", os.X_OK)
     pid = up(scan / "talk")
     up(scan / "talk/log")
-    eventually(lambda: "it is said" in (scan / "talk/log/main/current").read_text())
+    current = scan / "talk/log/main/current"
+    eventually(lambda: current.exists() and "it is said" in current.read_text())
     done = place.run("pysvc", "status", "--json", "service")
     shown = json.loads(done.stdout)
     assert [one["service"] for one in shown] == ["service/talk", "service/talk/log"]
