@@ -13,7 +13,6 @@ The file exists only for a service with files of formats.servicefiles. It belong
 
 from pysvc.formats import tai64n
 
-RUNNING = ("up", "ready")
 LONGEST = 4096  # bytes; no state comes near
 _PRINTABLE = bytes(byte if 32 <= byte <= 126 or byte == 10 else ord("?") for byte in range(256))
 

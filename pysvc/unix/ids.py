@@ -1,7 +1,6 @@
 """Accounts, and becoming one of them"""
 
 import errno
-import grp
 import os
 import pwd
 
@@ -20,14 +19,6 @@ def account(name: str) -> pwd.struct_passwd:
         return pwd.getpwnam(name)
     except KeyError:
         raise Fatal(f"unknown account {name}") from None
-
-
-def group_id(name: str) -> int:
-    """The id of a group; Fatal if there is none."""
-    try:
-        return grp.getgrnam(name).gr_gid
-    except KeyError:
-        raise Fatal(f"unknown group {name}") from None
 
 
 def become(uid: int, gid: int, groups: "Sequence[int] | None" = None) -> None:
