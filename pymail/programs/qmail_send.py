@@ -42,6 +42,10 @@ from pysvc import launch
 from pysvc.unix import lock, signals
 from pysvc.unix.strerr import TEMPORARY, Fatal
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 ACTIVITY = 0
 SPAWNERS = ((1, 2), (3, 4))  # for each channel: to and from its spawner
 CLEAN = (5, 6)
@@ -67,27 +71,53 @@ class cannot:
 
 
 class Sender:
-    """The running daemon: waits for events and hands them to the parts that know what to do."""
+    """The running daemon: waits for events and hands them to the parts that know what to do.
 
-    def __init__(self, home: Home, settings: Settings, record: Record, concurrency: list[int]) -> None:
+    It has no clock of its own: whoever runs it says how late it is.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        settings: Settings,
+        record: Record,
+        concurrency: list[int],
+        now: int,
+        *,
+        spawners: "Sequence[tuple[int, int]]" = SPAWNERS,
+        clean: tuple[int, int] = CLEAN,
+        background: Background | None = None,
+    ) -> None:
+        """spawners, clean: the descriptors to and from the partners. background: where calls wait for the
+        disk. The current directory is the queue."""
         self._home, self._record = home, record
         self._shared = Shared(record, settings, concurrency)
         with cannot("create pipe"):
             self._signals = signals.SelfPipe((signals.SIGTERM, signals.SIGALRM, signals.SIGHUP))
-            self._background = Background()
-        self._cleaner = Cleaner(*CLEAN)
+            self._background = background or Background()
+        self._cleaner = Cleaner(*clean)
         bounces = Bounces(home, settings, record)
-        self._channels = [Channel(c, *fds, self._shared, bounces) for c, fds in enumerate(SPAWNERS)]
+        self._channels = [Channel(c, *fds, self._shared, bounces) for c, fds in enumerate(spawners)]
         self._finish = Finish(self._shared, bounces, self._background, self._cleaner)
-        restart.load(self._shared, int(time.time()))
+        restart.load(self._shared, now)
         self._shared.log_status()
         self._intake = Intake(self._shared, self._background, self._cleaner)
         self._strays = Strays(self._shared, self._cleaner)
 
     def run(self) -> None:
         """Until asked to end, and nothing is under way any more."""
-        while not self._shared.exit_requested or self._under_way():
-            self._turn()
+        while not self.over:
+            ready = self.wait(self.patience(int(time.time())))
+            self.turn(ready, int(time.time()))
+        self.end()
+
+    @property
+    def over(self) -> bool:
+        """Whether it was asked to end, and nothing is under way any more."""
+        return self._shared.exit_requested and not self._under_way()
+
+    def end(self) -> None:
+        """Leave the schedule to the next one."""
         restart.save(self._shared)
         self._record.line(activity.EXITING)
         self._record.flush()
@@ -96,10 +126,8 @@ class Sender:
         deliveries = any(one.outstanding for one in self._channels)
         return deliveries or self._background.running > 0 or self._cleaner.waiting
 
-    def _turn(self) -> None:
-        """Wait, then let each part do a bounded piece of work: none has to wait for another."""
-        ready = self._wait(int(time.time()))
-        now = int(time.time())
+    def turn(self, ready: set[int], now: int) -> None:
+        """Let each part do a bounded piece of work: none has to wait for another. ready: what wait() said."""
         if self._signals.fd in ready:
             self._obey(self._signals.arrived(), now)
         self._talk(ready, now)
@@ -123,16 +151,19 @@ class Sender:
         self._finish.step(now)
         self._strays.step(now)
 
-    def _wait(self, now: int) -> set[int]:
-        """The descriptors with which something can be done."""
+    def patience(self, now: int) -> int:
+        """Seconds until there is something to do even if nothing happens."""
+        wanted = self._wanted_at(now)
+        return min(max(0, wanted - now + FUZZ), LONGEST_WAIT) if wanted > now else 0
+
+    def wait(self, seconds: int) -> set[int]:
+        """Wait, so long at most, for descriptors with which something can be done; these."""
         poll = select.poll()
         for fd in self._readable():
             poll.register(fd, select.POLLIN)
         for one in self._channels:
             if one.writing:
                 poll.register(one.write_fd, select.POLLOUT)
-        wanted = self._wanted_at(now)
-        seconds = min(max(0, wanted - now + FUZZ), LONGEST_WAIT) if wanted > now else 0
         try:
             return {fd for fd, _ in poll.poll(seconds * 1000)}
         except OSError:
@@ -248,7 +279,7 @@ def _start(argv0: str, record: Record) -> Sender:
     for write_fd, _ in SPAWNERS:
         os.set_blocking(write_fd, False)
     concurrency = list(map(min, settings.concurrency, slots))
-    return Sender(home, settings, record, concurrency)
+    return Sender(home, settings, record, concurrency, int(time.time()))
 
 
 def _exclude_others() -> None:
