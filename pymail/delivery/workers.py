@@ -1,0 +1,259 @@
+"""Processes that are kept for the next piece of work of the same kind
+
+A spawner forks a process for each delivery. Where deliveries that need the same rights, or the same
+connection, follow one another, the process can do the next one too: it is then a worker, and its kind is
+its key, a user's ids for local deliveries, a host for remote ones.
+
+In the spawner a Pool gives each piece of work to a worker of its key that has nothing to do, or to a new
+one; nobody ever waits for a busy worker. In the worker a Channel brings the work and takes its answer:
+
+    def body(channel: Channel) -> int:        # in the new process, which holds nothing but its channel
+        become(...)
+        return workers.serve(channel, "qmail-x", lambda request: do(request))
+
+    pool.give(Work(key, request, body), (message, output), done)
+
+A pair of sockets is between the two. The request travels with its descriptors (SCM_RIGHTS); the answer
+begins with the exit code, one byte, and whatever comes that way is believed to be nothing else: the worker
+may by now belong to a user. A worker ends when its end of the pair says so, that is when it has waited too
+long, has worked enough, or the spawner is gone; an end of its own counts as the crash of its delivery.
+"""
+
+import _socket
+import errno
+import os
+import struct
+import time
+
+from pysvc import launch
+from pysvc.unix import launchers, signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+IDLE = 2.0       # seconds for which a worker waits for more work
+SPARE = 30       # workers that may wait at a time; beyond that the one that has waited longest ends
+USES = 500       # pieces of work that one worker does
+LONGEST = 65536  # bytes of a request or an answer
+DESCRIPTORS = 2  # that can come with a request
+IGNORED = (signals.SIGPIPE, signals.SIGXFSZ)  # by deliveries, and by spawners; a program begins without
+HIGHEST = 1024   # above every descriptor of a spawner
+
+_FD = struct.calcsize("i")
+
+
+class Work:
+    """A piece of work: the key of the workers that may do it; the request that one of them gets, at least
+    one and at most LONGEST bytes; and what a new worker runs, to its exit code."""
+
+    __slots__ = ("body", "key", "request")
+
+    def __init__(self, key: "Hashable", request: bytes, body: "Callable[[Channel], int]") -> None:
+        self.key, self.request, self.body = key, request, body
+
+
+# In the spawner
+
+
+class _Worker:
+    __slots__ = ("connection", "done", "key", "uses", "waits_until")
+
+    def __init__(self, key: "Hashable", connection: _socket.socket) -> None:
+        self.key, self.connection, self.uses = key, connection, 0
+        self.done: Callable[[bytes | None], None] | None = None  # whom to tell the answer; None: it is idle
+        self.waits_until = 0.0
+
+    def send(self, request: bytes, fds: "Sequence[int]") -> None:
+        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))] if fds else []
+        self.connection.sendmsg([request], rights, _socket.MSG_NOSIGNAL | _socket.MSG_DONTWAIT)
+
+
+class Pool:
+    """The workers of one program."""
+
+    __slots__ = ("_idle", "_idle_by_key", "_name", "_unwatch", "_watch", "idle_time", "spare", "uses")
+
+    def __init__(
+        self,
+        name: str,
+        watch: "Callable[[int, Callable[[], None]], None]",
+        unwatch: "Callable[[int], None]",
+    ) -> None:
+        """name: stands before what a worker says. watch(fd, handler): have handler() called whenever there
+        is something to read; unwatch(fd): no longer. spawning.Spawner has both."""
+        self._name, self._watch, self._unwatch = name, watch, unwatch
+        self._idle: dict[_Worker, None] = {}  # those that wait, the longest first
+        self._idle_by_key: dict[Hashable, list[_Worker]] = {}
+        self.idle_time, self.spare, self.uses = IDLE, SPARE, USES
+
+    def give(self, work: Work, fds: "Sequence[int]", done: "Callable[[bytes | None], None]") -> None:
+        """Have a piece of work done; done(answer) is called when it is, with None if the worker crashed.
+
+        fds: in the worker the first is descriptor 0, the second 1 and 2; the caller closes his own.
+        Raises OSError if nobody can do it now; done is then never called.
+        """
+        if len(work.request) > LONGEST:
+            raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
+        while (worker := self._take_idle(work.key)) is not None:
+            try:
+                worker.send(work.request, fds)
+            except OSError:
+                self._drop(worker)  # killed while it waited
+                continue
+            worker.done = done
+            return
+        worker = self._start(work)
+        try:
+            worker.send(work.request, fds)
+        except OSError:
+            self._drop(worker)
+            raise
+        worker.done = done
+
+    def tick(self, now: float) -> float | None:
+        """Let go of those that have waited too long; when to look again, None if nobody waits.
+
+        now: time.monotonic()."""
+        for worker in list(self._idle):
+            if worker.waits_until > now:
+                return worker.waits_until
+            self._forget_idle(worker)
+            self._drop(worker)
+        return None
+
+    def close(self) -> None:
+        """Let go of all that wait."""
+        self.tick(float("inf"))
+
+    def _start(self, work: Work) -> _Worker:
+        ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+        try:
+            launch.fork(self._name, lambda: work.body(Channel(theirs.detach())))  # runs in the new process
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        worker = _Worker(work.key, ours)
+        self._watch(ours.fileno(), lambda: self._readable(worker))
+        return worker
+
+    def _readable(self, worker: _Worker) -> None:
+        """An answer, an end, or, from a worker that has fallen into wrong hands, anything."""
+        try:
+            answer = worker.connection.recv(LONGEST + 1, _socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            answer = b""
+        done, worker.done = worker.done, None
+        if done is None:
+            self._forget_idle(worker)
+        if done is None or not 0 < len(answer) <= LONGEST:
+            self._drop(worker)
+        else:
+            self._worked(worker)
+        if done is not None:
+            done(answer if 0 < len(answer) <= LONGEST else None)
+
+    def _worked(self, worker: _Worker) -> None:
+        """A worker has nothing to do any more."""
+        worker.uses += 1
+        if worker.uses >= self.uses:
+            self._drop(worker)
+            return
+        worker.waits_until = time.monotonic() + self.idle_time
+        self._idle[worker] = None
+        self._idle_by_key.setdefault(worker.key, []).append(worker)
+        if len(self._idle) > self.spare:
+            oldest = next(iter(self._idle))
+            self._forget_idle(oldest)
+            self._drop(oldest)
+
+    def _take_idle(self, key: "Hashable") -> _Worker | None:
+        """A worker of that key that waits, and waits no longer: the latest, so that the others can end."""
+        same = self._idle_by_key.get(key)
+        if same is None:
+            return None
+        worker = same[-1]
+        self._forget_idle(worker)
+        return worker
+
+    def _forget_idle(self, worker: _Worker) -> None:
+        del self._idle[worker]
+        same = self._idle_by_key[worker.key]
+        same.remove(worker)
+        if not same:
+            del self._idle_by_key[worker.key]
+
+    def _drop(self, worker: _Worker) -> None:
+        """Close the connection, at which the worker ends when it looks for work."""
+        self._unwatch(worker.connection.fileno())
+        worker.connection.close()
+
+
+# In the worker
+
+
+class Channel:
+    """The worker's end. Between two pieces of work descriptors 0, 1 and 2 are /dev/null."""
+
+    __slots__ = ("_connection", "_null")
+
+    def __init__(self, fd: int) -> None:
+        """Keep this descriptor and close all others: they are the spawner's, as are the signals it catches."""
+        signals.reset_caught()
+        os.closerange(3, fd)
+        os.closerange(fd + 1, HIGHEST)
+        self._connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, fd)
+        self._null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        self._let_go()
+
+    def fileno(self) -> int:
+        """To wait for work or the end with a timeout: it becomes readable at both."""
+        return self._connection.fileno()
+
+    def take(self) -> bytes | None:
+        """Wait for the next request, and put its descriptors in their places; None: there are no more."""
+        space = _socket.CMSG_SPACE(DESCRIPTORS * _FD)
+        try:
+            request, messages, _, _ = self._connection.recvmsg(LONGEST, space, _socket.MSG_CMSG_CLOEXEC)
+        except ConnectionError:
+            return None
+        for _, _, rights in messages:
+            fds = struct.unpack(f"{len(rights) // _FD}i", rights)
+            for target, fd in zip((0, 1), fds, strict=False):
+                os.dup2(fd, target)
+                os.close(fd)
+            os.dup2(1, 2)
+        return request or None
+
+    def answer(self, code: int, data: bytes = b"") -> None:
+        """Let go of the descriptors, then tell how it went; the end of the spawner is noticed by take()."""
+        self._let_go()
+        try:
+            self._connection.send(b"%c%s" % (code & 255, data), _socket.MSG_NOSIGNAL)
+        except OSError:
+            pass
+
+    def _let_go(self) -> None:
+        for fd in (0, 1, 2):
+            os.dup2(self._null, fd)
+
+
+def serve(channel: Channel, name: str, work: "Callable[[bytes], int]") -> int:
+    """Do one piece of work after the other, each to its exit code, as a program of its own would.
+
+    name: of that program; what work() raises ends the piece of work as it would end the program. Each
+    finds the directory and the umask that there were at the beginning, and signals at their default.
+    """
+    program, folder, mask = launchers.Launcher("", name), os.getcwd(), os.umask(0)
+    while True:
+        os.umask(mask)
+        for number in IGNORED:
+            signals.default(number)
+        if (request := channel.take()) is None:
+            return 0
+        channel.answer(launch.run(program, lambda: work(request)))
+        os.chdir(folder)
