@@ -1,7 +1,7 @@
-"""A message to another host: which addresses, which of them are worth a try, and the conversation
+"""The way to another host: which addresses take its mail, and which of them takes a connection
 
-What cannot even begin raises Undeliverable with the report for qmail-rspawn. Source: RFC 5321 section
-5.1; qmail-remote manual; qmail-remote.c.
+What does not lead anywhere raises Undeliverable with the report for qmail-rspawn. Source: RFC 5321
+section 5.1; qmail-remote manual; qmail-remote.c.
 """
 
 import _socket
@@ -10,16 +10,13 @@ import os
 import select
 
 from pymail.formats import ip4
-from pymail.protocols.smtp_client import BODY, PARTIAL_LINE, UNREADABLE, Conversation, Encoder, Replies, Reply
 from pymail.unix import dns
 from pysvc.formats import ip
-from pysvc.unix.files import BLOCK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pymail.unix.connection import Connection
     from pymail.unix.tcpto import Timeouts
 
 RESOURCES = b"ZSystem resources temporarily unavailable. (#4.3.0)\n"
@@ -129,7 +126,7 @@ def connect(
 def _connected(attempt: _socket.socket, to: tuple[str, int], timeout: int) -> int:
     """Connect; the errno of what went wrong, 0 if nothing did."""
     attempt.setblocking(False)
-    attempt.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)  # every command waits for its reply
+    attempt.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)  # whatever is sent waits for a reply
     failure = attempt.connect_ex(to)
     if failure not in (errno.EINPROGRESS, errno.EWOULDBLOCK):
         return failure
@@ -138,79 +135,3 @@ def _connected(attempt: _socket.socket, to: tuple[str, int], timeout: int) -> in
     if not writable.poll(min(timeout * 1000, 0x7FFFFFFF)):
         return errno.ETIMEDOUT
     return attempt.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
-
-
-class _Unreadable(Exception):
-    """The message cannot be read."""
-
-
-def converse(connection: "Connection", conversation: Conversation, message: int) -> None:
-    """Hold a conversation over a connection; its reports tell how it went.
-
-    message: a descriptor to read the message from.
-    """
-    try:
-        complete = _talk(connection, conversation, message)
-    except OSError:
-        conversation.died()
-        return
-    except _Unreadable:
-        conversation.reports.append(UNREADABLE)
-        return
-    if complete:
-        _quit(connection)
-
-
-def _talk(connection: "Connection", conversation: Conversation, message: int) -> bool:
-    """Everything up to QUIT; whether the conversation came to its end. Raises OSError, _Unreadable."""
-    replies = Replies()
-    talk = conversation.talk()
-    step = next(talk)
-    while True:
-        if step is not BODY:
-            connection.send(step)
-        elif not _send_message(connection, conversation, message):
-            conversation.reports.append(PARTIAL_LINE)
-            return False
-        try:
-            step = talk.send(_await(connection, replies))
-        except StopIteration:
-            return True
-
-
-def _await(connection: "Connection", replies: Replies) -> Reply:
-    data = b""
-    while (reply := replies.feed(data)) is None:
-        data = connection.read()
-        if not data:
-            raise ConnectionError
-    return reply
-
-
-def _send_message(connection: "Connection", conversation: Conversation, message: int) -> bool:
-    """Whether the message was sent whole; if not, the final dot was not sent either."""
-    encoder = Encoder()
-    while block := _read(message):
-        connection.send(encoder.feed(block))
-    end = encoder.finish()
-    if end is None:
-        return False
-    conversation.sent = True
-    connection.send(end)
-    return True
-
-
-def _read(message: int) -> bytes:
-    try:
-        return os.read(message, BLOCK)
-    except OSError as error:
-        raise _Unreadable from error
-
-
-def _quit(connection: "Connection") -> None:
-    """Take leave; the verdict has been given, so nothing that goes wrong here changes it."""
-    try:
-        connection.send(b"QUIT\r\n")
-        connection.flush()
-    except OSError:
-        pass

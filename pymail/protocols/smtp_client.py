@@ -2,16 +2,17 @@
 
 Replies come in; commands, the encoded message and reports go out. A report is what qmail-remote says on
 descriptor 1: a letter and a text, for each recipient `r` accepted, `h` refused, `s` refused for now,
-then for the message `K`, `D` or `Z`. Source: RFC 5321; qmail-remote manual; qmail-remote.c.
+then for the message `K`, `D` or `Z`. Source: RFC 5321, RFC 2920; qmail-remote manual; qmail-remote.c.
 """
 
 from pymail.formats.address import quote_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
 LONGEST_TEXT = 5000  # bytes of a reply that are kept for a report
+GROUP = 4096         # bytes of commands sent at once: the replies fit in what lies between two hosts
 PARTIAL_LINE = b"DSMTP cannot transfer messages with partial final lines. (#5.6.2)\n"
 UNREADABLE = b"ZUnable to read message. (#4.3.0)\n"
 
@@ -61,6 +62,11 @@ class Replies:
             if self._last:
                 reply, self._text = Reply(self._code, self._text), b""
                 return reply
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing has come behind the last reply."""
+        return not self._pending and not self._in_line and self._last
 
     def _begin_line(self) -> None:
         if self._last:
@@ -120,53 +126,116 @@ class Encoder:
 BODY = None  # what Conversation yields where the message and its final dot must be sent
 
 
-class Conversation:
-    """One message to one server.
+class Server:
+    """What holds for every message over one connection: the server's address as text, whether both sides
+    have introduced themselves, and whether it takes commands in groups."""
 
-    host: the server's address as text. talk() yields what to send next (b"" at first, where only the
-    greeting is awaited; then commands; BODY once) and is sent the reply to it. When it ends, or when
-    it is given up with died(), `reports` holds every report.
+    __slots__ = ("greeted", "host", "pipelining")
+
+    def __init__(self, host: bytes) -> None:
+        self.host = host
+        self.greeted = self.pipelining = False
+
+
+class Conversation:
+    """One message to one server, which may have taken others before.
+
+    talk() yields what to send next (b"" where only a reply is awaited; BODY once) and is sent the reply to
+    it. It raises ConnectionAbortedError where the connection must not even be used for QUIT. When it ends,
+    or when it is given up with died(), `reports` holds every report. The last of them, the one on the
+    message, may be there before the end: what follows is taking leave.
     """
 
-    __slots__ = ("_helo", "_host", "_recipients", "_sender", "reports", "sent")
+    __slots__ = (
+        "_helo", "_host", "_recipients", "_sender", "_server",
+        "accepted", "begun", "judged", "reports", "sent",
+    )  # fmt: skip
 
-    def __init__(self, host: bytes, helo: bytes, sender: bytes, recipients: list[bytes]) -> None:
-        self._host, self._helo = host, helo
+    def __init__(self, server: Server, helo: bytes, sender: bytes, recipients: list[bytes]) -> None:
+        self._server, self._host, self._helo = server, server.host, helo
         self._sender, self._recipients = sender, recipients
         self.reports: list[bytes] = []
-        self.sent = False  # the final dot may have reached the server, but no reply has come
+        self.begun = False     # the server has asked for the message
+        self.sent = False      # the final dot may have reached the server, but no reply has come
+        self.accepted = False  # the message was, and the server may be given another one
+        self.judged = False    # the report on the message is there
 
     def talk(self) -> "Generator[bytes | None, Reply, None]":
-        reply = yield b""
-        if reply.code != 220:
-            return self._connected(b"Z", b"but greeting failed", reply)
-        reply = yield b"HELO " + self._helo + b"\r\n"
-        if reply.code != 250:
-            return self._connected(b"Z", b"but my name was rejected", reply)
-        reply = yield b"MAIL FROM:" + _path(self._sender) + b"\r\n"
+        if not self._server.greeted:
+            yield from self._introduce()
+            if not self._server.greeted:
+                return
+        sending = iter(self._commands())
+        reply = yield next(sending)
         if reply.code >= 400:
-            return self._connected(_letter(reply), b"but sender was rejected", reply)
+            self._connected(_letter(reply), b"but sender was rejected", reply)
+            return (yield from self._withdraw(sending))
         accepted = False
-        for recipient in self._recipients:
-            reply = yield b"RCPT TO:" + _path(recipient) + b"\r\n"
+        for _ in self._recipients:
+            reply = yield next(sending)
             accepted |= self._recipient(reply)
         if not accepted:
-            return self._report(b"DGiving up on " + self._host, reply)
-        reply = yield b"DATA\r\n"
+            self._judge(b"DGiving up on " + self._host, reply)
+            return (yield from self._withdraw(sending))
+        reply = yield next(sending)
         if reply.code >= 400:
-            return self._report(_letter(reply) + self._host + b" failed on DATA command", reply)
+            return self._judge(_letter(reply) + self._host + b" failed on DATA command", reply)
+        self.begun = True
         reply = yield BODY
         self.sent = False
         if reply.code >= 400:
-            return self._report(_letter(reply) + self._host + b" failed after I sent the message", reply)
-        return self._report(b"K" + self._host + b" accepted message", reply)
+            return self._judge(_letter(reply) + self._host + b" failed after I sent the message", reply)
+        self.accepted = True
+        return self._judge(b"K" + self._host + b" accepted message", reply)
+
+    def _introduce(self) -> "Generator[bytes | None, Reply, None]":
+        """Greeting and EHLO; HELO where the greeting does not say ESMTP, or EHLO is refused."""
+        reply = yield b""
+        if reply.code != 220:
+            return self._connected(b"Z", b"but greeting failed", reply)
+        extended = b"ESMTP" in reply.text.upper()
+        if extended:
+            reply = yield b"EHLO " + self._helo + b"\r\n"
+            extended = reply.code in (250, 421)
+            self._server.pipelining = _offers(reply, b"PIPELINING")
+        if not extended:
+            reply = yield b"HELO " + self._helo + b"\r\n"
+        if reply.code != 250:
+            return self._connected(b"Z", b"but my name was rejected", reply)
+        self._server.greeted = True
+        return None
+
+    def _commands(self) -> list[bytes]:
+        """What to send before each of the replies to MAIL, every RCPT, and DATA."""
+        recipients = [b"RCPT TO:" + _path(recipient) + b"\r\n" for recipient in self._recipients]
+        commands = [b"MAIL FROM:" + _path(self._sender) + b"\r\n", *recipients, b"DATA\r\n"]
+        return in_groups(commands) if self._server.pipelining else commands
+
+    def _withdraw(self, sending: "Iterator[bytes]") -> "Generator[bytes | None, Reply, None]":
+        """Take the replies to commands that are already on their way; answer an empty DATA by its dot.
+
+        If a recipient was accepted all the same, that dot would send an empty message: only the end of the
+        connection ends such a transaction. Raises ConnectionAbortedError. Source: RFC 2920 section 3.1.
+        """
+        replies = []
+        for commands in sending:
+            if commands:
+                return  # neither these nor what would follow has been sent
+            replies.append((yield b""))
+        *recipients, data = replies
+        if data.code >= 400:
+            return
+        if any(reply.code < 400 for reply in recipients):
+            raise ConnectionAbortedError
+        yield b".\r\n"
 
     def died(self) -> None:
-        """The connection broke, ended or timed out."""
-        duplicate = b"Possible duplicate! " if self.sent else b""
-        self.reports.append(
-            b"ZConnected to " + self._host + b" but connection died. " + duplicate + b"(#4.4.2)\n"
-        )
+        """The connection broke, ended or timed out; of no interest once the message has been judged."""
+        if not self.judged:
+            duplicate = b"Possible duplicate! " if self.sent else b""
+            self.reports.append(
+                b"ZConnected to " + self._host + b" but connection died. " + duplicate + b"(#4.4.2)\n"
+            )
 
     def _recipient(self, reply: Reply) -> bool:
         """Report on one recipient; whether it was accepted."""
@@ -177,11 +246,33 @@ class Conversation:
         return False
 
     def _connected(self, letter: bytes, what: bytes, reply: Reply) -> None:
-        self._report(letter + b"Connected to " + self._host + b" " + what, reply)
+        self._judge(letter + b"Connected to " + self._host + b" " + what, reply)
+
+    def _judge(self, text: bytes, reply: Reply) -> None:
+        self._report(text, reply)
+        self.judged = True
 
     def _report(self, text: bytes, reply: Reply) -> None:
         said = b"Remote host said: " + reply.text.replace(b"\0", b"?") if reply.text else b""
         self.reports.append(text + b".\n" + said)
+
+
+def in_groups(commands: list[bytes]) -> list[bytes]:
+    """Commands for a server that takes them in groups: before the reply to the first of a group all of
+    the group is sent, before the others nothing. A group is at most GROUP bytes, or one command."""
+    sending = [b""] * len(commands)
+    first = 0
+    for number, command in enumerate(commands):
+        if len(sending[first]) + len(command) > GROUP:
+            first = number
+        sending[first] += command
+    return sending
+
+
+def _offers(reply: Reply, keyword: bytes) -> bool:
+    """Whether a reply to EHLO announces an extension."""
+    lines = reply.text.upper().split(b"\n")
+    return reply.code == 250 and any(line[4:].split()[:1] == [keyword] for line in lines[1:])
 
 
 def _path(address: bytes) -> bytes:

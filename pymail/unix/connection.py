@@ -8,8 +8,8 @@ import os
 import select
 import time
 
-GATHERED = 4096  # bytes of output that are held back; so many can be written after a poll without waiting
-BLOCK = 65536    # bytes read at a time, at most
+GATHERED = 4096  # bytes that a blocking descriptor surely takes after a poll without waiting
+BLOCK = 65536    # bytes read at a time, at most, and written to a non-blocking descriptor
 LONGEST = 86400  # seconds of a conversation, however busy: as long as qmail-queue waits for a message
 
 
@@ -20,7 +20,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_burst", "_end", "_output", "_readable", "_reading", "_size", "_timeout", "_writable", "_writing",
+        "_blocking", "_burst", "_end", "_output", "_readable", "_reading", "_size", "_timeout", "_writable",
+        "_writing",
     )  # fmt: skip
 
     def __init__(self, reading: int, writing: int, timeout: int) -> None:
@@ -29,7 +30,8 @@ class Connection:
         self._readable, self._writable = select.poll(), select.poll()
         self._readable.register(reading, select.POLLIN)
         self._writable.register(writing, select.POLLOUT)
-        self._burst = GATHERED if _blocking(writing) else BLOCK
+        self._blocking = _blocking(writing)
+        self._burst = GATHERED if self._blocking else BLOCK  # held back, and written at once, at most
         self._output: list[bytes] = []
         self._size = 0
 
@@ -47,19 +49,24 @@ class Connection:
         """Add to the output. Raises OSError, TimeoutError."""
         self._output.append(data)
         self._size += len(data)
-        if self._size >= GATHERED:
+        if self._size >= self._burst:
             self.flush()
+
+    def hurry(self, seconds: int) -> None:
+        """From now on, wait no longer than so many seconds each time."""
+        self._timeout = min(self._timeout, seconds)
 
     def flush(self) -> None:
         """Write what has gathered. Raises OSError, TimeoutError."""
         view = memoryview(b"".join(self._output))
         self._output, self._size = [], 0
         while view:
-            self._wait(self._writable)
+            if self._blocking:
+                self._wait(self._writable)
             try:
                 view = view[os.write(self._writing, view[: self._burst]) :]
             except BlockingIOError:
-                continue
+                self._wait(self._writable)
 
     def _wait(self, ready: select.poll) -> None:
         left = min(self._timeout, self._end - time.monotonic())

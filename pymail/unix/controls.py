@@ -29,6 +29,17 @@ class Controls:
                 return None
             raise
 
+    def state(self, *names: str) -> list[tuple[int, ...] | None]:
+        """What is different as soon as one of these files is: None for each that does not exist."""
+        return [self._state(self._home.file("control", name)) for name in names]
+
+    def _state(self, path: str) -> tuple[int, ...] | None:
+        try:
+            found = os.stat(path)
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_dev, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
     def write(self, name: str, content: bytes) -> None:
         """Give a control file new content, durably, readable by every program."""
         path = self._home.file("control", name)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from dns.resolver import Resolver
 
 PATIENCE = 30.0  # seconds for one look-up, over all servers and attempts
+LONGEST_TTL = 0x7FFFFFFF  # seconds; RFC 2181 section 8
 LOCAL_SERVER = "127.0.0.1"  # asked where resolv.conf names no server, as the C library does
 
 
@@ -46,12 +47,16 @@ def system_resolver() -> "Resolver":
 
 
 class Lookups:
-    """Asks one resolver, by default the system's."""
+    """Asks one resolver, by default the system's.
 
-    __slots__ = ("_resolver",)
+    lasting: for how many seconds at least all that was answered holds (TTL).
+    """
+
+    __slots__ = ("_resolver", "lasting")
 
     def __init__(self, resolver: "Resolver | None" = None) -> None:
         self._resolver = resolver
+        self.lasting = LONGEST_TTL
 
     def exchangers(self, host: bytes) -> list[tuple[int, bytes]]:
         """(preference, name) of each MX, in the order of the answer; none where the answer holds no MX.
@@ -91,4 +96,5 @@ class Lookups:
             raise Temporary from error
         if not answer.response.answer:
             raise Unknown
+        self.lasting = min(self.lasting, answer.chaining_result.minimum_ttl)
         return list(answer.rrset or ())

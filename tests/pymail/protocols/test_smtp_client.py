@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymail.protocols.smtp_client import BODY, LONGEST_TEXT, Conversation, Encoder, Replies, Reply
+from pymail.protocols.smtp_client import BODY, LONGEST_TEXT, Conversation, Encoder, Replies, Reply, Server
 from pymail.protocols.smtp_data import COMPLETE, Scanner
 
 PIECES = st.sampled_from([b"\r", b"\n", b".", b"\r\n", b"a", b"..", b"\r\n.\r\n", b"\r.\r", b"\0", b"xyz"])
@@ -121,7 +121,7 @@ def converse(
     replies: "list[bytes | None]", recipients: "list[bytes] | None" = None
 ) -> tuple[list[bytes], list[bytes]]:
     """(commands sent, reports) for a server that gives these replies; None: it closes."""
-    talk = Conversation(b"192.0.2.1", b"me.example", b"a@b", recipients or [b"c@d"])
+    talk = Conversation(Server(b"192.0.2.1"), b"me.example", b"a@b", recipients or [b"c@d"])
     steps = talk.talk()
     sent = [next(steps)]
     for reply in replies:
@@ -214,7 +214,7 @@ def test_died(step: int) -> None:
     ],
 )  # fmt: skip
 def test_paths(address: bytes, path: bytes) -> None:
-    talk = Conversation(b"1.2.3.4", b"me", address, [address])
+    talk = Conversation(Server(b"1.2.3.4"), b"me", address, [address])
     steps = talk.talk()
     next(steps)
     steps.send(Reply(220, b""))
