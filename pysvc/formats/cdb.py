@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 HEADER = 2048
 _PAIR = struct.Struct("<II")
+_NO_SLOTS = bytes(4)
 
 
 class Malformed(Exception):
@@ -104,6 +105,16 @@ class Reader:
             start = position + 8
             if key_size == len(key) and self._slice(start, key_size) == key:
                 yield self._slice(start + key_size, data_size)
+
+    def beginnings(self, key: bytes) -> "Iterator[bytes]":
+        """The beginnings of a key that are not absent for sure, the longest first."""
+        h, sizes = 5381, []
+        for size, byte in enumerate(key, 1):
+            h = (h * 33 & 0xFFFFFFFF) ^ byte
+            entry = (h & 255) * 8
+            if self._data[entry + 4 : entry + 8] != _NO_SLOTS:
+                sizes.append(size)
+        return (key[:size] for size in reversed(sizes))
 
     def _pair(self, position: int) -> tuple[int, int]:
         if position + 8 > len(self._data):

@@ -10,6 +10,7 @@ from pysvc.formats import number
 MAPPED = bytes(10) + b"\xff\xff"  # the first 12 bytes of a mapped IPv4 address
 ANY4 = bytes(4)
 ANY6 = bytes(16)
+HEX = b"0123456789abcdefABCDEF"
 _GROUPS = struct.Struct(">8H")
 
 
@@ -37,6 +38,57 @@ def text(packed: bytes) -> bytes:
     if not length:
         return _join(groups)
     return _join(groups[:start]) + b"::" + _join(groups[start + length :])
+
+
+def parse(text: bytes) -> bytes | None:
+    """The packed form of a whole address written out: four numbers up to 255, or IPv6; None if it is none.
+
+    Unlike literal() and leading_quad() this takes nothing that could be read in two ways.
+    """
+    if b":" not in text:
+        words = text.split(b".")
+        good = len(words) == 4 and all(_is_byte(word) for word in words)
+        return bytes(map(int, words)) if good else None
+    head, found, tail = text.partition(b"::")
+    front, back = _groups(head, not found), _groups(tail, True)
+    if front is None or back is None or (not found and len(front) != 16):
+        return None
+    missing = 16 - len(front) - len(back)
+    return front + bytes(missing) + back if missing >= (2 if found else 0) else None
+
+
+def _is_byte(word: bytes) -> bool:
+    return word.isdigit() and len(word) <= 3 and int(word) < 256 and (word == b"0" or word[:1] != b"0")
+
+
+def _groups(text: bytes, may_be_dotted: bool) -> bytes | None:
+    """The packed form of groups of an IPv6 address, of which the last may be an IPv4 address."""
+    *words, last = text.split(b":")
+    dotted = parse(last) if may_be_dotted and b"." in last else None
+    if dotted is None:
+        words.append(last)
+    if any(not word or len(word) > 4 or word.translate(None, HEX) for word in words) and text:
+        return None
+    return b"".join(int(word, 16).to_bytes(2, "big") for word in words if word) + (dotted or b"")
+
+
+def network(text: bytes) -> tuple[bytes, int] | None:
+    """(packed address, bits) of `10.0/8`, `192.0.2.0/24`, `2001:db8::/32`; None if it is no such thing.
+
+    Numbers missing at the end of an IPv4 address are 0. Bits beyond the prefix may be anything.
+    """
+    address, slash, digits = text.partition(b"/")
+    if not slash or not digits.isdigit() or len(digits) > 3:
+        return None
+    if b":" not in address:
+        address += b".0" * (3 - address.count(b"."))
+    packed = parse(address)
+    return (packed, int(digits)) if packed is not None and int(digits) <= 8 * len(packed) else None
+
+
+def bits(packed: bytes) -> bytes:
+    """The bits of an address as the characters 0 and 1."""
+    return format(int.from_bytes(packed, "big"), f"0{8 * len(packed)}b").encode()
 
 
 def _join(groups: tuple[int, ...]) -> bytes:

@@ -1,16 +1,23 @@
 """Rules for connections: the lines that tcprules compiles, and what tcpserver reads out of the database
 
 A line is `ADDRESS:INSTRUCTIONS`. A record's key is the address text; its data is `D\\0` for a denial, then
-`+NAME=VALUE\\0` for each variable. Sources: tcprules(1), and the IPv6 patch's split of a line.
+`+NAME=VALUE\\0` for each variable. A network is stored as `_` (IPv4) or `^` (IPv6) and its bits. Sources:
+tcprules(1), the IPv6 patch's split of a line, and the networks of ucspi-tcp6.
 """
+
+from pysvc.formats import ip as addresses
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from pysvc.formats import cdb
 
 DENY = b"D\0"
 HIGHEST = 255  # of a range; what lies above is cut off
 _IPV6 = b"0123456789abcdefABCDEF:."
+_IPV4 = b"0123456789.-"
+_FAMILY = {4: b"_", 16: b"^"}  # before the bits of a network
 
 
 class Malformed(Exception):
@@ -44,7 +51,7 @@ def _split(line: bytes) -> tuple[bytes, bytes]:
 
 def _is_ipv6(address: bytes) -> bool:
     """Whether the part after any `user@` looks like an IPv6 address or the beginning of one."""
-    text = address[address.rfind(b"@") + 1 :]
+    text = address[address.rfind(b"@") + 1 :].partition(b"/")[0]
     return not text.translate(None, _IPV6) and b"." not in text[: text.find(b":")]
 
 
@@ -66,7 +73,12 @@ def _data(instructions: bytes) -> bytes:
 
 
 def _addresses(address: bytes) -> list[bytes]:
-    """The address itself, or each address of a range such as `10.0.2-5.`."""
+    """The address itself, the key of a network, or each address of a range such as `10.0.2-5.`."""
+    text, slash, _ = address.partition(b"/")
+    if slash and text and not text.translate(None, _IPV6 if b":" in text else _IPV4):
+        return [_network(address)]
+    if b":" in address:
+        return [_canonical(address)]
     dash = address.find(b"-")
     if dash < 0 or b"=" in address or b"@" in address:
         return [address]
@@ -77,6 +89,25 @@ def _addresses(address: bytes) -> list[bytes]:
     return [address[:start] + b"%d" % n + address[end:] for n in range(low, min(high, HIGHEST) + 1)]
 
 
+def _network(text: bytes) -> bytes:
+    """The key of `10.0/8` or `2001:db8::/32`. IPv4 addresses come to be compared as such, never mapped."""
+    found = addresses.network(text)
+    if found is None or addresses.plain(found[0]) != found[0]:
+        raise Malformed
+    packed, size = found
+    return _FAMILY[len(packed)] + addresses.bits(packed)[:size]
+
+
+def _canonical(address: bytes) -> bytes:
+    """An address with a whole IPv6 address in it, as tcpserver writes that; others are left alone.
+
+    What ends in a colon is the beginning of addresses.
+    """
+    user, at, text = address.rpartition(b"@")
+    packed = None if text.endswith(b":") or text.startswith(b"=") else addresses.parse(text)
+    return address if packed is None else user + at + addresses.text(packed)
+
+
 def _number(digits: bytes) -> int:
     """The value of a range's end, cut off just above what matters."""
     if digits.translate(None, b"0123456789"):
@@ -85,10 +116,14 @@ def _number(digits: bytes) -> int:
     return int(digits or b"0") if len(digits) <= 3 else HIGHEST + 1
 
 
-def keys(ip: bytes, host: bytes | None, info: bytes | None) -> "Iterator[bytes]":
+def keys(
+    ip: bytes, host: bytes | None, info: bytes | None,
+    beginnings: "Callable[[bytes], Iterable[bytes]]",
+) -> "Iterator[bytes]":  # fmt: skip
     """The keys to try for a connection, the most specific first; the first that exists decides.
 
-    host, info: None where unknown; an empty one is known.
+    host, info: None where unknown; an empty one is known. beginnings: those of a key that may exist, the
+    longest first.
     """
     if info is not None:
         yield info + b"@" + ip
@@ -98,6 +133,9 @@ def keys(ip: bytes, host: bytes | None, info: bytes | None) -> "Iterator[bytes]"
     if host is not None:
         yield b"=" + host
     yield from (ip[:end] for end in range(len(ip), 0, -1) if ip[end - 1] in b".:")
+    packed = addresses.plain(addresses.parse(ip) or b"")
+    if packed:
+        yield from beginnings(_FAMILY[len(packed)] + addresses.bits(packed))
     if host is not None:
         yield from (b"=" + host[start:] for start in range(len(host)) if host[start] in b".")
         yield b"="
@@ -105,11 +143,14 @@ def keys(ip: bytes, host: bytes | None, info: bytes | None) -> "Iterator[bytes]"
 
 
 def decide(
-    find: "Callable[[bytes], bytes | None]", ip: bytes, host: bytes | None, info: bytes | None
+    database: "cdb.Reader", ip: bytes, host: bytes | None, info: bytes | None
 ) -> tuple[bytes, bytes] | None:
-    """The (key, data) of the rule for a connection; None if no rule matches, which means allow."""
-    for key in keys(ip, host, info):
-        data = find(key)
+    """The (key, data) of the rule for a connection; None if no rule matches, which means allow.
+
+    Raises cdb.Malformed.
+    """
+    for key in keys(ip, host, info, database.beginnings):
+        data = database.find(key)
         if data is not None:
             return key, data
     return None

@@ -11,13 +11,18 @@ INSTRUCTIONS are `allow` or `deny`, then any number of `,NAME="VALUE"`: variable
 tcpserver starts. Any byte may stand in place of both quotes.
 
 ADDRESS is compared, in this order, with `info@ip`, `info@=host`, `ip`, `=host`, the beginnings of the ip
-that end in a dot or (IPv6) a colon from the longest on, `=` and the ends of the host that begin with a
-dot, `=` where the host is known, and the empty address. The first rule found decides alone. A range as
-in `10.0.2-5.:deny` stands for one rule per number up to 255; not in addresses with `=` or `@`.
+that end in a dot or (IPv6) a colon from the longest on, networks from the longest prefix on, `=` and the
+ends of the host that begin with a dot, `=` where the host is known, and the empty address. The first rule
+found decides alone. A range as in `10.0.2-5.:deny` stands for one rule per number up to 255; not in
+addresses with `=` or `@`. A network is written `10.0/8`, `192.0.2.64/26` or `2001:db8::/32`; what looks like
+one and is none is an error.
 
 An IPv6 address contains colons: its line is split at the first colon directly before `allow` or `deny`.
 So `::1:allow` is about the address ::1, and `2001:db8::deny` about all that begin with `2001:db8:`.
-Addresses are compared as text, in the form that tcpserver puts into TCPREMOTEIP.
+Addresses are compared as text, in the form that tcpserver puts into TCPREMOTEIP; a whole IPv6 address is
+turned into that form here. IPv4 clients of an IPv6 socket are IPv4 clients to rules.
+
+A rule that allows can limit the connections of those whom it is for: see MAXCONNIP in tcpserver's manual.
 
 On an error rules.tmp is left as far as it was written, and rules.cdb as it was.
 """

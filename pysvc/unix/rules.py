@@ -12,6 +12,6 @@ def decide(path: str, ip: bytes, host: bytes | None, info: bytes | None) -> tupl
     Raises OSError; EPROTO where the file is no such database.
     """
     try:
-        return tcprules.decide(cdb.Reader(files.read_file(path)).find, ip, host, info)
+        return tcprules.decide(cdb.Reader(files.read_file(path)), ip, host, info)
     except cdb.Malformed:
         raise OSError(errno.EPROTO, "malformed database") from None

@@ -66,3 +66,42 @@ def test_literal(name: bytes, expected: list[bytes] | None) -> None:
 )
 def test_leading_addresses(text: bytes, expected: list[bytes]) -> None:
     assert ip.leading_addresses(text) == expected
+
+
+def known_to_the_system(text: str) -> bytes | None:
+    try:
+        return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+    except OSError:
+        return None
+
+
+@given(
+    st.text("0123456789abcdefF:.", max_size=24) | st.lists(
+        st.sampled_from(["0", "1", "ffff", "12345", "", "1.2.3.4", "x", "00ab", "256.1.1.1"]), max_size=10
+    ).map(":".join) | st.lists(st.sampled_from(["0", "1", "255", "256", "01", ""]), max_size=5).map(".".join)
+)  # fmt: skip
+def test_parse_takes_what_the_system_takes(text: str) -> None:
+    assert ip.parse(text.encode()) == known_to_the_system(text)
+
+
+@given(st.binary(min_size=16, max_size=16) | st.binary(min_size=4, max_size=4))
+def test_parse_and_text(packed: bytes) -> None:
+    assert ip.parse(ip.text(packed)) == packed
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (b"10/8", (b"\x0a\0\0\0", 8)),
+        (b"10.1/16", (b"\x0a\1\0\0", 16)),
+        (b"::1/128", (bytes(15) + b"\1", 128)),
+        (b"10", None), (b"10/", None), (b"/8", None), (b"10/33", None), (b"10/8/8", None),
+        (b"1.2.3.4.5/8", None),
+    ],
+)  # fmt: skip
+def test_network(text: bytes, expected: tuple[bytes, int] | None) -> None:
+    assert ip.network(text) == expected
+
+
+def test_bits() -> None:
+    assert ip.bits(b"\x01\x80\0\xff") == b"00000001100000000000000011111111"

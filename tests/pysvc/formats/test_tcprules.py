@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysvc.formats import tcprules
+from pysvc.formats import cdb, ip, tcprules
 
 
 @pytest.mark.parametrize(
@@ -68,29 +68,113 @@ def test_any_line_is_a_rule_or_malformed(line: bytes) -> None:
     assert len(records) <= 256
 
 
+def keys(address: bytes, host: bytes | None = None, info: bytes | None = None) -> list[bytes]:
+    """The keys for a connection; of the beginnings of a network's key only the first nine bytes."""
+    return list(tcprules.keys(address, host, info, lambda key: [key[:9]]))
+
+
 def test_order_of_keys() -> None:
-    assert list(tcprules.keys(b"1.2.3.4", b"a.b.c", b"joe")) == [
-        b"joe@1.2.3.4", b"joe@=a.b.c", b"1.2.3.4", b"=a.b.c", b"1.2.3.", b"1.2.", b"1.", b"=.b.c", b"=.c",
-        b"=", b"",
+    assert keys(b"1.2.3.4", b"a.b.c", b"joe") == [
+        b"joe@1.2.3.4", b"joe@=a.b.c", b"1.2.3.4", b"=a.b.c", b"1.2.3.", b"1.2.", b"1.", b"_00000001",
+        b"=.b.c", b"=.c", b"=", b"",
     ]  # fmt: skip
-    assert list(tcprules.keys(b"1.2.3.4", None, None)) == [b"1.2.3.4", b"1.2.3.", b"1.2.", b"1.", b""]
-    assert list(tcprules.keys(b"1.2.3.4", None, b""))[:2] == [b"@1.2.3.4", b"1.2.3.4"]
-    assert list(tcprules.keys(b"::1", b"", None)) == [b"::1", b"=", b"::", b":", b"=", b""]
+    assert keys(b"1.2.3.4") == [b"1.2.3.4", b"1.2.3.", b"1.2.", b"1.", b"_00000001", b""]
+    assert keys(b"1.2.3.4", None, b"")[:2] == [b"@1.2.3.4", b"1.2.3.4"]
+    assert keys(b"ff::1", b"") == [b"ff::1", b"=", b"ff::", b"ff:", b"^00000000", b"=", b""]
+    assert keys(b"::ffff:1.2.3.4")[-2] == b"_00000001"
+    assert keys(b"nonsense") == [b"nonsense", b""]
+
+
+def database(rules: dict[bytes, bytes]) -> cdb.Reader:
+    return cdb.Reader(cdb.build(list(rules.items())))
 
 
 def test_the_first_key_decides_alone() -> None:
-    rules = {b"1.2.": b"+A=1\0", b"1.2.3.": b"+B=2\0", b"": b"D\0"}
-    assert tcprules.decide(rules.get, b"1.2.3.4", None, None) == (b"1.2.3.", b"+B=2\0")
-    assert tcprules.decide(rules.get, b"1.9.3.4", None, None) == (b"", b"D\0")
-    assert tcprules.decide({}.get, b"1.9.3.4", None, None) is None
+    rules = database({b"1.2.": b"+A=1\0", b"1.2.3.": b"+B=2\0", b"": b"D\0"})
+    assert tcprules.decide(rules, b"1.2.3.4", None, None) == (b"1.2.3.", b"+B=2\0")
+    assert tcprules.decide(rules, b"1.9.3.4", None, None) == (b"", b"D\0")
+    assert tcprules.decide(database({}), b"1.9.3.4", None, None) is None
+
+
+def compiled(*lines: bytes) -> cdb.Reader:
+    return cdb.Reader(cdb.build([record for line in lines for record in tcprules.records(line)]))
+
+
+def rule_for(rules: cdb.Reader, address: bytes) -> bytes | None:
+    """The value of the one variable that the rule sets."""
+    found = tcprules.decide(rules, address, None, None)
+    return None if found is None else found[1][3:-1]
+
+
+def test_networks() -> None:
+    """The longest prefix counts, after the beginnings that end in a dot; no bit beyond it does."""
+    rules = compiled(
+        b'10/8:allow,A="8"', b'10.1.2.3/15:allow,A="15"', b'10.1.2.128/25:allow,A="25"',
+        b'10.1.3.:allow,A="dot"', b'0.0.0.0/0:allow,A="all"', b'192.0.2.1/32:allow,A="one"',
+        b'2001:db8::/32:allow,A="v6"', b'2001:DB8:0:8000::/49:allow,A="v6 49"', b'::/0:allow,A="six"',
+    )  # fmt: skip
+    found = {
+        b"10.200.0.1": b"8", b"10.0.0.1": b"15", b"10.1.2.127": b"15", b"10.1.2.129": b"25",
+        b"10.1.3.200": b"dot", b"11.0.0.1": b"all", b"192.0.2.1": b"one", b"192.0.2.0": b"all",
+        b"2001:db8:1::1": b"v6", b"2001:db8::1": b"v6", b"2001:db8:0:8001::1": b"v6 49", b"fe80::1": b"six",
+        b"::ffff:192.0.2.1": b"one",
+    }  # fmt: skip
+    assert {address: rule_for(rules, address) for address in found} == found
+    assert rule_for(compiled(b"::/0:deny"), b"1.2.3.4") is None
+    assert rule_for(compiled(b"0/0:deny"), b"2001::1") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        (b"10.0/8:deny", b"_00001010"),
+        (b"2002::/16:deny", b"^0010000000000010"),
+        (b"1.2.3.4/0:deny", b"_"),
+        (b"2001:DB8:0:0::1:deny", b"2001:db8::1"),
+        (b"joe@2001:0db8::1:deny", b"joe@2001:db8::1"),
+        (b"2001:DB8:::deny", b"2001:DB8::"),
+        (b"a/b/c@x:deny", b"a/b/c@x"),
+        (b"/8:deny", b"/8"),
+        (b"=x/8:deny", b"=x/8"),
+    ],
+)
+def test_keys_of_networks_and_addresses(line: bytes, key: bytes) -> None:
+    assert tcprules.records(line) == [(key, b"D\0")]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"10/33:deny", b"10/:deny", b"10/-1:deny", b"10/8x:deny", b"10.0.0.0.0/8:deny", b"256/8:deny",
+     b"010/8:deny", b"2001:db8/32:deny", b"::/129:deny", b"::ffff:1.2.3.4/120:deny",
+     b"10./8:deny", b"10.1-2.0.0/16:deny"],
+)  # fmt: skip
+def test_no_network(line: bytes) -> None:
+    """A rule that could never match, and be it a denial, is not accepted."""
+    with pytest.raises(tcprules.Malformed):
+        tcprules.records(line)
+
+
+@given(
+    st.binary(min_size=4, max_size=4) | st.binary(min_size=16, max_size=16), st.integers(0, 128), st.data()
+)
+def test_any_network(packed: bytes, size: int, data: st.DataObject) -> None:
+    size = min(size, 8 * len(packed))
+    if ip.plain(packed) != packed:
+        return
+    rules = compiled(b"%s/%d:deny" % (ip.text(packed), size))
+    assert tcprules.decide(rules, ip.text(packed), None, None) is not None
+    bit = data.draw(st.integers(0, 8 * len(packed) - 1))
+    other = (int.from_bytes(packed, "big") ^ 1 << (8 * len(packed) - 1 - bit)).to_bytes(len(packed), "big")
+    if ip.plain(other) == other:
+        assert (tcprules.decide(rules, ip.text(other), None, None) is not None) is (bit >= size)
 
 
 def test_suffixes_cover_hosts_below_a_domain_only() -> None:
-    rules = {b"=.dom": b"D\0"}
+    rules = database({b"=.dom": b"D\0"})
     for host in (b"x.dom", b"x.y.dom"):
-        assert tcprules.decide(rules.get, b"1.2.3.4", host, None) == (b"=.dom", b"D\0")
+        assert tcprules.decide(rules, b"1.2.3.4", host, None) == (b"=.dom", b"D\0")
     for host in (b"dom", b"xdom", b"x.DOM"):
-        assert tcprules.decide(rules.get, b"1.2.3.4", host, None) is None
+        assert tcprules.decide(rules, b"1.2.3.4", host, None) is None
 
 
 @pytest.mark.parametrize(
