@@ -72,7 +72,9 @@ class _Worker:
 class Pool:
     """The workers of one program."""
 
-    __slots__ = ("_idle", "_idle_by_key", "_name", "_unwatch", "_watch", "idle_time", "spare", "uses")
+    __slots__ = (
+        "_idle", "_idle_by_key", "_name", "_unwatch", "_watch", "any_key", "idle_time", "spare", "uses",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -86,6 +88,7 @@ class Pool:
         self._idle: dict[_Worker, None] = {}  # those that wait, the longest first
         self._idle_by_key: dict[Hashable, list[_Worker]] = {}
         self.idle_time, self.spare, self.uses = IDLE, SPARE, USES
+        self.any_key = False  # whether a worker of another key will do where there is none of the right one
 
     def give(self, work: Work, fds: "Sequence[int]", done: "Callable[[bytes | None], None]") -> None:
         """Have a piece of work done; done(answer) is called when it is, with None if the worker crashed.
@@ -172,12 +175,17 @@ class Pool:
             self._drop(oldest)
 
     def _take_idle(self, key: "Hashable") -> _Worker | None:
-        """A worker of that key that waits, and waits no longer: the latest, so that the others can end."""
+        """A worker that waits, and from now on is one of that key: the latest of them, so that the others
+        can end; else, if any key will do, the one that has waited longest."""
         same = self._idle_by_key.get(key)
-        if same is None:
+        if same is not None:
+            worker = same[-1]
+        elif self.any_key and self._idle:
+            worker = next(iter(self._idle))
+        else:
             return None
-        worker = same[-1]
         self._forget_idle(worker)
+        worker.key = key
         return worker
 
     def _forget_idle(self, worker: _Worker) -> None:
