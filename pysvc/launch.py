@@ -128,6 +128,16 @@ def _enter(step: chain.Next) -> "Callable[[], int]":
     return body
 
 
+def call(program: launchers.Launcher, argv: list[str]) -> int:
+    """Run a program that does not chain, in a process that goes on afterwards; its exit code.
+
+    What it raises is the caller's, who gives it descriptors, signals and a directory as execve would.
+    """
+    main = _main(program)
+    title.set_title(argv)
+    return main(argv)
+
+
 def become(argv: list[str], env: dict[bytes, bytes] | None) -> None:
     """Do to this process what execve would: title, environment, signals, descriptors."""
     title.set_title(argv)

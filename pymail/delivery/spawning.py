@@ -1,13 +1,16 @@
-"""The loop of a spawner: requests on descriptor 0, a child for each, reports on descriptor 1
+"""The loop of a spawner: requests on descriptor 0, a process for each, reports on descriptor 1
 
-Each child has the message, freshly opened, as descriptor 0 and a pipe as 1 and 2. It is forked from a
-process that has loaded the program that delivers. Source: qmail's spawn.c; qmail INTERNALS.
+Each delivery has the message, freshly opened, as descriptor 0 and a pipe as 1 and 2. Its process is forked
+from one that has loaded the program that delivers, or is a worker that has done such work before.
+Source: qmail's spawn.c; qmail INTERNALS.
 """
 
 import os
 import select
 import stat
+import time
 
+from pymail.delivery.workers import HIGHEST, Pool, Work
 from pymail.engines import spawner
 from pymail.engines.spawner import Slots
 from pymail.protocols.spawn import Request, Requests, encode_report
@@ -21,8 +24,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    How = Work | int | None
+    Plan = Callable[[Request, Callable[[How], None]], None]
+
 REQUESTS, REPORTS = 0, 1
-HIGHEST = 1024  # above every descriptor of a spawner
+CRASHED = -signals.SIGKILL  # stands for whatever ended a worker before it had answered
 
 
 def enter(home: Home) -> None:
@@ -39,12 +45,17 @@ def enter(home: Home) -> None:
         os.close(null)
 
 
+def own_process(request: Request, go: "Callable[[How], None]") -> None:
+    """The plan of a spawner that has no workers."""
+    go(None)
+
+
 class Spawner:
-    """Deliveries that were asked for, each in a process of its own."""
+    """Deliveries that were asked for, each in a process of its own or done by a worker."""
 
     __slots__ = (
-        "_by_output", "_by_pid", "_child", "_name", "_owner", "_poll", "_prepare", "_requests", "_signals",
-        "_slots",
+        "_by_pid", "_child", "_handlers", "_name", "_outputs", "_owner", "_poll", "_prepare",
+        "_reading", "_reports", "_requests", "_signals", "_slots", "_ticks", "plan", "pool",
     )  # fmt: skip
 
     def __init__(
@@ -55,51 +66,87 @@ class Spawner:
         child: "Callable[[Request], int]",
         prepare: "Callable[[Request], None] | None" = None,
     ) -> None:
-        """name: of the program. child: what a child does, to its exit code; it may chain to a program.
-        prepare: called before each fork, in the spawner itself."""
+        """name: of the program. child: what a process for one delivery does, to its exit code; it may chain
+        to a program. prepare: called before each fork of such a process, in the spawner itself.
+
+        plan(request, go), which may be set before run(), decides how a delivery is done, by calling go once,
+        now or later: with a Work for a worker of `pool`, with None for a process of its own, with an exit
+        code if there is nothing to do. Where no worker can be had it is a process of its own, too.
+        """
         self._owner, self._name = home.uid("qmailq"), name
         self._slots, self._child, self._prepare = slots, child, prepare
-        self._by_pid: dict[int, int] = {}     # processes that have not ended: their delnums
-        self._by_output: dict[int, int] = {}  # pipes that somebody may still write to: their delnums
+        self.plan: Plan = own_process
+        self._by_pid: dict[int, int] = {}   # processes of their own: their delnums
+        self._outputs: dict[int, int] = {}  # delnums: pipes that somebody may still write to
         self._requests = Requests()
+        self._reading = True
+        self._reports: list[bytes] = []
+        self._handlers: dict[int, Callable[[], None]] = {}
+        self._poll = select.poll()
+        self.pool = Pool(name, self.watch, self.unwatch)
+        self._ticks: list[Callable[[float], float | None]] = [self.pool.tick]
         signals.ignore(signals.SIGPIPE)
         self._signals = signals.SelfPipe([signals.SIGCHLD])
-        self._poll = select.poll()
-        self._poll.register(self._signals.fd, select.POLLIN)
+        self.watch(self._signals.fd, self._reap)
+
+    def watch(self, fd: int, handler: "Callable[[], None]") -> None:
+        """Call handler() whenever fd can be read. It must not wait: once in a while there is nothing."""
+        self._handlers[fd] = handler
+        self._poll.register(fd, select.POLLIN)
+
+    def unwatch(self, fd: int) -> None:
+        """Before fd is closed."""
+        del self._handlers[fd]
+        self._poll.unregister(fd)
+
+    def add_tick(self, tick: "Callable[[float], float | None]") -> None:
+        """Call tick(now) before each wait; it returns when it must be called again, by time.monotonic()."""
+        self._ticks.append(tick)
 
     def run(self) -> None:
         """Serve until there will be no more requests and the last delivery is over."""
         _say(bytes([spawner.COUNT]))
-        self._poll.register(REQUESTS, select.POLLIN)
-        reading = True
-        while reading or self._by_pid or self._by_output:
-            for fd, _ in self._poll.poll():
-                if fd == REQUESTS:
-                    reading = self._read_requests()
-                elif fd == self._signals.fd:
-                    self._reap()
-                else:
-                    self._read_output(fd)
+        self.watch(REQUESTS, self._read_requests)
+        while self._reading or self._slots.busy():
+            for fd, _ in self._poll.poll(self._patience()):
+                handler = self._handlers.get(fd)  # None: an earlier one of this round has ended it
+                if handler is not None:
+                    handler()
+            if self._reports:
+                _say(b"".join(self._reports))
+                self._reports.clear()
+        self.pool.close()
 
-    def _read_requests(self) -> bool:
-        """Start what is asked for; whether more may come."""
+    def _patience(self) -> float | None:
+        """Milliseconds until somebody must be called."""
+        now = time.monotonic()
+        times = [when for tick in self._ticks if (when := tick(now)) is not None]
+        return max(0, min(times) - now) * 1000 + 1 if times else None
+
+    def _read_requests(self) -> None:
+        """Start what is asked for."""
         data = _read(REQUESTS)
         if not data:
-            self._poll.unregister(REQUESTS)
+            self.unwatch(REQUESTS)
+            self._reading = False
         for request in self._requests.feed(data):
-            self._report(request.delnum, self._slots.refusal(request) or self._start(request))
-        return bool(data)
+            self._start(request)
 
-    def _start(self, request: Request) -> bytes | None:
-        """Start a delivery; the report if that is not possible."""
-        try:
-            message = os.open(request.messid, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
-            return spawner.UNABLE_TO_OPEN
-        try:
-            return self._objection(message) or self._fork(request, message)
-        finally:
-            os.close(message)
+    def _start(self, request: Request) -> None:
+        refusal = self._slots.refusal(request)
+        if refusal is None:
+            try:
+                message = os.open(request.messid, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            except OSError:
+                refusal = spawner.UNABLE_TO_OPEN
+            else:
+                refusal = self._objection(message)
+                if refusal is None:
+                    self._slots.start(request.delnum)
+                    self.plan(request, lambda how: self._go(request, message, how))
+                    return
+                os.close(message)
+        self._report(request.delnum, refusal)
 
     def _objection(self, message: int) -> bytes | None:
         try:
@@ -110,24 +157,54 @@ class Spawner:
             return spawner.WRONG_TYPE
         return spawner.WRONG_OWNER if found.st_uid != self._owner else None
 
-    def _fork(self, request: Request, message: int) -> bytes | None:
+    def _go(self, request: Request, message: int, how: "How") -> None:
+        """Do a delivery as planned."""
+        delnum = request.delnum
+        if isinstance(how, int):
+            self._slots.output(delnum, b"")
+            self._report(delnum, self._slots.ended(delnum, how))
+        elif (failure := self._carry_out(request, message, how)) is not None:
+            self._report(delnum, self._slots.fail(delnum, failure))
+        os.close(message)
+
+    def _carry_out(self, request: Request, message: int, work: Work | None) -> bytes | None:
+        """Have a delivery done by a process; the report if that is not possible."""
         try:
             output, writer = os.pipe()
         except OSError:
             return spawner.NO_PIPE
-        if self._prepare is not None:
-            self._prepare(request)
         try:
-            pid = launch.fork(self._name, lambda: self._deliver(request, message, writer))
+            if work is None or not self._employ(request.delnum, work, (message, writer)):
+                self._fork(request, message, writer)
         except OSError:
             os.close(output)
             return spawner.NO_CHILD
         finally:
             os.close(writer)
-        self._slots.start(request.delnum)
-        self._by_pid[pid] = self._by_output[output] = request.delnum
-        self._poll.register(output, select.POLLIN)
+        os.set_blocking(output, False)
+        self._outputs[request.delnum] = output
+        self.watch(output, lambda: self._read_output(request.delnum))
         return None
+
+    def _employ(self, delnum: int, work: Work, fds: tuple[int, int]) -> bool:
+        """Whether a worker could be had."""
+        try:
+            self.pool.give(work, fds, lambda answer: self._answered(delnum, answer))
+        except OSError:
+            return False
+        return True
+
+    def _answered(self, delnum: int, answer: bytes | None) -> None:
+        """A worker has done a delivery. What it has said is in the pipe, and mostly that is all."""
+        self._read_output(delnum)
+        code = answer[0] if answer is not None else CRASHED
+        self._report(delnum, self._slots.ended(delnum, code))
+
+    def _fork(self, request: Request, message: int, writer: int) -> None:
+        if self._prepare is not None:
+            self._prepare(request)
+        pid = launch.fork(self._name, lambda: self._deliver(request, message, writer))
+        self._by_pid[pid] = request.delnum
 
     def _deliver(self, request: Request, message: int, writer: int) -> int:
         """In the child: nothing of the spawner is left but what the delivery needs."""
@@ -141,26 +218,36 @@ class Spawner:
 
     def _reap(self) -> None:
         self._signals.arrived()
-        while self._by_pid:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-            if not pid:
-                return
-            delnum = self._by_pid.pop(pid, None)
-            if delnum is not None:
-                self._report(delnum, self._slots.ended(delnum, os.waitstatus_to_exitcode(status)))
+        try:
+            while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+                delnum = self._by_pid.pop(ended[0], None)  # None: a worker, whose connection says more
+                if delnum is not None:
+                    self._report(delnum, self._slots.ended(delnum, os.waitstatus_to_exitcode(ended[1])))
+        except ChildProcessError:
+            pass  # none is left
 
-    def _read_output(self, output: int) -> None:
-        data = _read(output)
-        delnum = self._by_output[output]
-        if not data:
-            self._poll.unregister(output)
-            os.close(output)
-            del self._by_output[output]
-        self._report(delnum, self._slots.output(delnum, data))
+    def _read_output(self, delnum: int) -> None:
+        """Take what a delivery has said; twice, for after the text there is mostly the end."""
+        for _ in range(2):
+            if delnum not in self._outputs:
+                return
+            output = self._outputs[delnum]
+            try:
+                data = os.read(output, BLOCK)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self.unwatch(output)
+                os.close(output)
+                del self._outputs[delnum]
+            self._report(delnum, self._slots.output(delnum, data))
 
     def _report(self, delnum: int, text: bytes | None) -> None:
+        """Say at the end of this round how a delivery went; None: it goes on."""
         if text is not None:
-            _say(encode_report(delnum, text))
+            self._reports.append(encode_report(delnum, text))
 
 
 def _read(fd: int) -> bytes:

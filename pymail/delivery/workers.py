@@ -210,7 +210,7 @@ class Channel:
     __slots__ = ("_connection", "_null")
 
     def __init__(self, fd: int) -> None:
-        """Keep this descriptor and close all others: they are the spawner's, as are the signals it catches."""
+        """Keep this descriptor, and nothing else that is the spawner's, neither files nor signals."""
         signals.reset_caught()
         os.closerange(3, fd)
         os.closerange(fd + 1, HIGHEST)

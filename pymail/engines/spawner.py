@@ -1,6 +1,6 @@
 """The slots of a spawner: which requests may start, and when a delivery is over
 
-A delivery is over when its process has ended and everybody who held the other end of its pipe is gone:
+A delivery is over when its exit code is known and everybody who held the other end of its pipe is gone:
 what a background job of a dot-qmail command says belongs to the report. Source: qmail's spawn.c.
 """
 
@@ -32,7 +32,7 @@ class _Slot:
 
     def __init__(self) -> None:
         self.output, self.eof = b"", False
-        self.code: int | None = None  # until the process has ended
+        self.code: int | None = None  # until it is known
 
 
 class Slots:
@@ -62,8 +62,17 @@ class Slots:
         return None if b"@" in request.recipient else NO_HOST
 
     def start(self, delnum: int) -> None:
-        """The process of a delivery has been started."""
+        """A delivery has begun."""
         self._busy[delnum] = _Slot()
+
+    def fail(self, delnum: int, report: bytes) -> bytes:
+        """Give a delivery up for which no process could be had; its report."""
+        del self._busy[delnum]
+        return report
+
+    def busy(self) -> bool:
+        """Whether any delivery is going on."""
+        return bool(self._busy)
 
     def output(self, delnum: int, data: bytes) -> bytes | None:
         """Take what the delivery said, b"" at the end; its report if it is over now."""
@@ -75,7 +84,7 @@ class Slots:
         return self._over(delnum, slot)
 
     def ended(self, delnum: int, code: int) -> bytes | None:
-        """Take the exit code of the delivery's process; its report if it is over now."""
+        """Take the delivery's exit code; its report if it is over now."""
         slot = self._busy[delnum]
         slot.code = code
         return self._over(delnum, slot)

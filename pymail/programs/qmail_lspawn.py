@@ -11,22 +11,28 @@ Descriptor 0 has requests, descriptor 1 gets reports. In a private instance ever
 instance's owner.
 """
 
-import mmap  # noqa: F401  for users/cdb: loaded here, not in every child
 import os
 
-from pymail.delivery import spawning
+from pymail.delivery import spawning, workers
+from pymail.delivery.accounts import Accounts, Program
+from pymail.delivery.workers import Channel, Work
 from pymail.engines.spawner import Slots
 from pymail.formats import assign, spawnreport
+from pymail.formats.assign import Assignment
 from pymail.unix import users
 from pymail.unix.home import Home
 from pysvc import launch
 from pysvc.unix import chain, ids
 from pysvc.unix.files import read_all
+from pysvc.unix.launchers import Launcher
 from pysvc.unix.strerr import PERMANENT, Fatal, temporary
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from pymail.formats.assign import Assignment
+    from collections.abc import Callable
+
+    from pymail.delivery.accounts import Found
+    from pymail.delivery.spawning import How
     from pymail.protocols.spawn import Request
 
 LONGEST_FIELDS = 65536  # bytes that are read from qmail-getpw
@@ -39,6 +45,9 @@ def main(argv: list[str]) -> int:
         return PERMANENT
     slots = Slots(spawnreport.local, spawnreport.cut)
     server = spawning.Spawner(home, "qmail-lspawn", slots, lambda request: _deliver(home, argv[1], request))
+    accounts = Accounts(home, server.pool)
+    server.plan = Planner(home, argv[1], accounts).plan
+    server.add_tick(accounts.tick)
     home.uid("qmailp"), home.gid("nofiles")  # looked up once, for all children
     for program in ("qmail-local", "qmail-getpw"):
         launch.preload(home.file("bin", program))
@@ -47,31 +56,98 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+class Planner:
+    """Gives each delivery to a worker that has become the account that the recipient belongs to.
+
+    Where another program stands in place of qmail-local, or of qmail-getpw, _deliver runs it.
+    """
+
+    __slots__ = ("_accounts", "_default", "_home", "_local")
+
+    def __init__(self, home: Home, default: str, accounts: Accounts) -> None:
+        self._home, self._default, self._accounts = home, default, accounts
+        self._local = Program(home, "qmail-local")
+
+    def plan(self, request: "Request", go: "Callable[[How], None]") -> None:
+        local = request.recipient.rpartition(b"@")[0]
+        if not local:
+            go(0)  # @host is the trash
+        else:
+            self._accounts.find(local, lambda found: go(self._how(request, local, found)))
+
+    def _how(self, request: "Request", local: bytes, account: "Found") -> "How":
+        if not isinstance(account, Assignment):
+            return account
+        if _is_root(self._home, account):
+            return spawnreport.ROOT
+        launcher = self._local.own()
+        if launcher is None:
+            return None
+        operands = _operands(request, local, account)
+        return Work((account.uid, account.gid), b"\0".join(operands), self._body(account, launcher))
+
+    def _body(self, account: Assignment, launcher: Launcher) -> "Callable[[Channel], int]":
+        start, default = [self._local.path, "--"], self._default
+
+        def work(request: bytes) -> int:
+            operands = map(os.fsdecode, request.split(b"\0"))
+            return launch.call(launcher, [*start, *operands, default])
+
+        def body(channel: Channel) -> int:
+            code = _become(self._home, account)
+            if not code:
+                return workers.serve(channel, launcher.name, work)
+            channel.answer(code)
+            return 0
+
+        return body
+
+
+def _operands(request: "Request", local: bytes, account: Assignment) -> tuple[bytes, ...]:
+    """The operands of qmail-local but for the last."""
+    domain = request.recipient.rpartition(b"@")[2]
+    return account.user, account.home, local, account.dash, account.ext, domain, request.sender
+
+
+def _is_root(home: Home, account: Assignment) -> bool:
+    """Whether a delivery would be done as root."""
+    return not account.uid or (home.private and not os.geteuid())
+
+
+def _become(home: Home, account: Assignment) -> int:
+    """Leave what only root may see, and be the account: 0, or the exit code that says why not."""
+    try:
+        os.chdir(home.path)
+        if not home.private:
+            ids.become(account.uid, account.gid)
+    except OSError:
+        return spawnreport.SYSTEM
+    except Fatal:
+        return spawnreport.USAGE
+    return 0
+
+
 def _deliver(home: Home, default: str, request: "Request") -> int:
-    """In the child: become the account that the recipient belongs to, and qmail-local."""
-    local, _, domain = request.recipient.rpartition(b"@")
-    if not local:
-        return 0  # @host is the trash
+    """In a process for one delivery: become the account that the recipient belongs to, and qmail-local."""
+    local = request.recipient.rpartition(b"@")[0]
     try:
         os.chdir(home.path)
         account = users.from_database(home, local) or _from_getpw(home, local)
     except OSError:
         return spawnreport.SYSTEM
-    if not account.uid or (home.private and not os.geteuid()):
+    if _is_root(home, account):
         return spawnreport.ROOT
+    code = _become(home, account)
+    if code:
+        return code
+    operands = map(os.fsdecode, _operands(request, local, account))
     try:
-        if not home.private:
-            ids.become(account.uid, account.gid)
-    except Fatal:
-        return spawnreport.USAGE
-    operands = (account.user, account.home, local, account.dash, account.ext, domain, request.sender)
-    try:
-        chain.run([home.file("bin", "qmail-local"), "--", *map(os.fsdecode, operands), default])
+        chain.run([home.file("bin", "qmail-local"), "--", *operands, default])
     except OSError as error:
         return spawnreport.UNABLE_TO_RUN_NOW if temporary(error) else spawnreport.UNABLE_TO_RUN
 
 
-def _from_getpw(home: Home, local: bytes) -> "Assignment":
+def _from_getpw(home: Home, local: bytes) -> Assignment:
     """The account that qmail-getpw, which runs without privileges, names.
 
     Silent Fatal with the exit code if it names none; raises OSError.
@@ -95,7 +171,7 @@ def _become_getpw(home: Home, local: bytes, writer: int) -> int:
     null = os.open("/dev/null", os.O_RDWR)
     for fd, source in enumerate((null, writer, null)):
         os.dup2(source, fd)
-    os.closerange(3, spawning.HIGHEST)
+    os.closerange(3, workers.HIGHEST)
     try:
         home.become("qmailp")
     except Fatal:

@@ -16,21 +16,59 @@ from pysvc.unix.strerr import Fatal, temporary
 
 BREAK, DASH = b"-", b"-"  # between an account's name and the extension: conf-break; in file names
 LONGEST_NAME = 31         # bytes of an account's name that is looked up
+MOST_KNOWN = 1000         # answers of users/cdb that are remembered
+
+
+class Database:
+    """users/cdb, opened when it is first asked, and again only when there is another one."""
+
+    __slots__ = ("_file", "_known", "_path", "_state")
+
+    def __init__(self, home: Home) -> None:
+        self._path = home.file("users", "cdb")
+        self._state: tuple[int, ...] | None = None  # of the file that is open; None: none is
+        self._file: CdbFile | None = None
+        self._known: dict[bytes, assign.Assignment | None] = {}  # what it has answered already
+
+    def find(self, local: bytes) -> assign.Assignment | None:
+        """Whom a local part is assigned to; None if nobody, or if there is no users/cdb.
+
+        Silent Fatal with the exit code for a damaged database.
+        """
+        try:
+            self._follow()
+            if self._file is None:
+                return None
+            if local not in self._known:
+                if len(self._known) >= MOST_KNOWN:
+                    self._known.clear()
+                self._known[local] = assign.find(self._file, local)
+            return self._known[local]
+        except (OSError, Malformed):
+            raise Fatal("", spawnreport.DATABASE) from None
+        except assign.BadFormat:
+            raise Fatal("", spawnreport.USAGE) from None
+
+    def _follow(self) -> None:
+        """Have the file open that is there now. Raises OSError."""
+        try:
+            found = os.stat(self._path)
+            state = found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+        except FileNotFoundError:
+            state = None
+        if state == self._state:
+            return
+        if self._file is not None:
+            self._file.close()
+        self._known.clear()
+        self._state = self._file = None
+        if state is not None:
+            self._file, self._state = CdbFile(self._path), state
 
 
 def from_database(home: Home, local: bytes) -> assign.Assignment | None:
-    """Whom users/cdb assigns a local part to; None if to nobody, or if there is no users/cdb.
-
-    Silent Fatal with the exit code for a damaged database.
-    """
-    try:
-        return assign.find(CdbFile(home.file("users", "cdb")), local)
-    except FileNotFoundError:
-        return None
-    except (OSError, Malformed):
-        raise Fatal("", spawnreport.DATABASE) from None
-    except assign.BadFormat:
-        raise Fatal("", spawnreport.USAGE) from None
+    """What Database(home) answers when it is asked once."""
+    return Database(home).find(local)
 
 
 def from_accounts(home: Home, local: bytes) -> assign.Assignment:

@@ -58,17 +58,18 @@ def test_no_queue(instance: Instance) -> None:
 
 
 def test_end_of_requests_waits_for_deliveries(instance: Instance) -> None:
-    instance.local("read line <go; echo $line")
-    os.mkfifo(instance.path / "go")
+    instance.local("read line <go-$4; echo $line")
+    for name in ("joe", "jim"):
+        os.mkfifo(instance.path / f"go-{name}")
     instance.place.own()
     client = instance.start()
     client.ask(b"joe@host")
-    client.ask(b"joe@host", 1)
+    client.ask(b"jim@host", 1)
     assert client.process.stdin is not None
     client.process.stdin.close()
-    for _ in range(2):
+    for name in ("joe", "jim"):
         assert not client.ready()
-        (instance.path / "go").write_text("gone\n")
+        (instance.path / f"go-{name}").write_text("gone\n")
         assert client.report()[1] == b"Kgone\n"
     assert client.process.wait(20) == 0
 
