@@ -2,7 +2,8 @@
 
 Only a message that the server has asked for (354) ends over such a connection. Whatever else happens there,
 a refusal or a broken connection, counts for nothing: the message gets a connection of its own, and what the
-server says there is reported, as if there had been none before.
+server says there is reported, as if there had been none before. A message that was asked for is never sent
+a second time: that is how duplicates come about (RFC 1047).
 """
 
 import os
@@ -14,6 +15,7 @@ from pymail.delivery.directions import Directions
 from pymail.delivery.sessions import Session
 from pymail.protocols.smtp_client import Conversation
 from pymail.unix.tcpto import Timeouts
+from pysvc.unix.files import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +35,14 @@ class Delivery:
 
     def __init__(self, host: bytes, sender: bytes, recipients: list[bytes], message: int = 0) -> None:
         self.host, self.sender, self.recipients, self.message = host, sender, recipients, message
+
+
+def tell(reports: list[bytes]) -> None:
+    """Write the reports on a delivery to descriptor 1."""
+    try:
+        write_all(1, b"".join(report + b"\0" for report in reports))
+    except OSError:
+        pass  # nobody wants to know
 
 
 class Courier:
@@ -71,7 +81,7 @@ class Courier:
         helo = destination.configuration.helo
         conversation = Conversation(session.server, helo, delivery.sender, delivery.recipients)
         session.hold(conversation, delivery.message)
-        if conversation.accepted and session.messages < MOST:
+        if conversation.accepted and session.server.extended and session.messages < MOST:
             self._kept, self._kept_for, self._until = session, destination, time.monotonic() + KEPT
         else:
             session.leave()

@@ -25,10 +25,9 @@ PIPELINING, the commands for a message are sent at once; otherwise one after the
 
 import os
 
-from pymail.delivery.courier import MISUSED, Courier, Delivery
+from pymail.delivery.courier import MISUSED, Courier, Delivery, tell
 from pymail.unix.home import Home
 from pysvc.unix import signals
-from pysvc.unix.files import write_all
 from pysvc.unix.strerr import Fatal
 
 NO_HOME = b"ZUnable to switch to home directory. (#4.3.0)\n"
@@ -36,10 +35,7 @@ NO_HOME = b"ZUnable to switch to home directory. (#4.3.0)\n"
 
 def main(argv: list[str]) -> int:
     signals.ignore(signals.SIGPIPE)
-    try:
-        write_all(1, b"".join(report + b"\0" for report in deliver(argv)))
-    except OSError:
-        pass  # nobody wants to know
+    tell(deliver(argv))
     return 0
 
 

@@ -6,64 +6,119 @@ Files:       queue/mess         the messages
              queue/lock/tcpto   which hosts timed out; forgotten when qmail-rspawn starts
 Exit codes:  0 no more requests; 111 no queue
 
-Descriptor 0 has requests, descriptor 1 gets reports.
+Descriptor 0 has requests, descriptor 1 gets reports. Where the program that delivers is the qmail-remote of
+this installation, its processes are kept for a while, and their connections too, for the next delivery to
+the same place. Whether it is may be looked at only once a second.
 """
 
 import os
+import time
 
 from pymail.delivery import spawning
+from pymail.delivery.courier import Courier, Delivery, tell
+from pymail.delivery.spawning import Spawner
+from pymail.delivery.workers import Work
 from pymail.engines.spawner import Slots
 from pymail.formats import ip4, smtproutes, spawnreport
 from pymail.unix import dns, tcpto
 from pymail.unix.controls import Controls
 from pymail.unix.home import Home
 from pysvc import launch
-from pysvc.unix import chain
-from pysvc.unix.strerr import PERMANENT, TEMPORARY, temporary
+from pysvc.unix import chain, launchers, signals, title
+from pysvc.unix.strerr import PERMANENT, TEMPORARY, temporary, unable_to
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pymail.delivery.workers import Channel
     from pymail.protocols.spawn import Request
+
+REMOTE = "qmail-remote"
+VALID = 1.0  # seconds for which the program that delivers is taken for what it was
 
 
 def main(argv: list[str]) -> int:
     home = Home.of(argv[0])
     spawning.enter(home)
     tcpto.clear(home)
-    program = os.environ.get("QMAILREMOTE", "qmail-remote")
-    resolver = Resolver(home, wanted=launch.preload(program))
-    slots = Slots(spawnreport.remote)
-    server = spawning.Spawner(
-        home, "qmail-rspawn", slots, lambda request: _deliver(program, request), resolver.prepare
+    program = os.environ.get("QMAILREMOTE", REMOTE)
+    launch.preload(program)
+    own, resolver = Own(program), Resolver(home)
+    server = Spawner(
+        home, "qmail-rspawn", Slots(spawnreport.remote), lambda request: _deliver(program, request)
     )
+
+    def plan(request: "Request", go: "Callable[[Work | None], None]") -> None:
+        remote_home = own.home()
+        if remote_home is not None and resolver.prepare(_host(request)):
+            server.pool.close()  # those that wait there have no resolver
+        go(None if remote_home is None else _work(remote_home, request))
+
+    server.plan, server.pool.any_key = plan, True
     launch.freeze()
     server.run()
     return 0
 
 
+class Own:
+    """Knows whether the program that delivers is this installation's qmail-remote."""
+
+    __slots__ = ("_home", "_name", "_until")
+
+    def __init__(self, name: str) -> None:
+        """name: of the program, a path or a word to be searched along PATH."""
+        self._name = name
+        self._home: Home | None = None
+        self._until = 0.0
+
+    def home(self) -> Home | None:
+        """The home that it serves; None if it is any other program."""
+        now = time.monotonic()
+        if now >= self._until:
+            self._home, self._until = self._look(), now + VALID
+        return self._home
+
+    def _look(self) -> Home | None:
+        for path in chain.candidates(self._name):
+            launcher = launchers.recognise(path)
+            if launcher is not None:
+                return Home.of(path) if launcher.name == REMOTE else None
+            if os.access(path, os.X_OK):
+                break
+        return None
+
+
 class Resolver:
-    """Loads the resolver once, here, before the first delivery that will ask DNS, not in every child."""
+    """Loads the resolver once, here, before the first delivery that will ask DNS, not in every worker."""
 
-    __slots__ = ("_controls", "_wanted")
+    __slots__ = ("_controls", "_loaded", "_routes", "_state")
 
-    def __init__(self, home: Home, wanted: bool) -> None:
-        """wanted: whether the program that delivers is ours."""
-        self._controls, self._wanted = Controls(home), wanted
+    def __init__(self, home: Home) -> None:
+        self._controls, self._loaded = Controls(home), False
+        self._state: object = None
+        self._routes: dict[bytes, bytes] = {}
 
-    def prepare(self, request: "Request") -> None:
-        if self._wanted and self._asks_dns(_host(request)):
-            self._wanted = False
-            try:
-                dns.load()
-            except (ImportError, OSError):
-                return  # each qmail-remote will say so
-            launch.freeze()
+    def prepare(self, host: bytes) -> bool:
+        """Before a delivery to a host; whether the resolver has been loaded just now."""
+        if self._loaded or not self._asks_dns(host):
+            return False
+        self._loaded = True
+        try:
+            dns.load()
+        except (ImportError, OSError):
+            return False  # each worker will say so
+        launch.freeze()
+        return True
 
     def _asks_dns(self, host: bytes) -> bool:
         try:
-            route = smtproutes.find(self._controls.mapping("smtproutes"), host)
+            state = self._controls.state("smtproutes")
+            if state != self._state:
+                self._routes, self._state = self._controls.mapping("smtproutes"), state
         except OSError:
-            return False  # qmail-remote will say so
+            return False  # the worker will say so
+        route = smtproutes.find(self._routes, host)
         return ip4.parse_literal(route[0] if route else host) is None
 
 
@@ -72,8 +127,36 @@ def _host(request: "Request") -> bytes:
 
 
 def _deliver(program: str, request: "Request") -> int:
-    """In the child: become the program that delivers to the recipient's host."""
+    """In a child: become the program that delivers to the recipient's host."""
     try:
         chain.run([program, *map(os.fsdecode, (_host(request), request.sender, request.recipient))])
     except OSError as error:
         return TEMPORARY if temporary(error) else PERMANENT
+
+
+def _work(home: Home, request: "Request") -> Work:
+    """A delivery for a worker, preferably one that has talked to the same host."""
+    return Work(
+        _host(request), request.sender + b"\0" + request.recipient, lambda channel: _serve(home, channel)
+    )
+
+
+def _serve(home: Home, channel: "Channel") -> int:
+    """In a worker: deliver what comes, and keep the connection for the next while nothing comes."""
+    signals.ignore(signals.SIGPIPE)
+    with unable_to(f"chdir to {home.path}"):
+        os.chdir(home.path)
+    courier = Courier(home)
+    title.set_title([REMOTE])
+    while True:
+        courier.wait(channel.fileno())
+        request = channel.take()
+        if request is None:
+            courier.leave()
+            return 0
+        sender, recipient = request.split(b"\0")
+        host = recipient.rpartition(b"@")[2]
+        title.set_title([REMOTE, *map(os.fsdecode, (host, sender, recipient))])
+        tell(courier.deliver(Delivery(host, sender, [recipient])))
+        title.set_title([REMOTE])
+        channel.answer(0)

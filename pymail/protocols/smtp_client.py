@@ -128,13 +128,13 @@ BODY = None  # what Conversation yields where the message and its final dot must
 
 class Server:
     """What holds for every message over one connection: the server's address as text, whether both sides
-    have introduced themselves, and whether it takes commands in groups."""
+    have introduced themselves, whether EHLO was accepted, and commands are taken in groups."""
 
-    __slots__ = ("greeted", "host", "pipelining")
+    __slots__ = ("extended", "greeted", "host", "pipelining")
 
     def __init__(self, host: bytes) -> None:
         self.host = host
-        self.greeted = self.pipelining = False
+        self.greeted = self.extended = self.pipelining = False
 
 
 class Conversation:
@@ -193,12 +193,11 @@ class Conversation:
         reply = yield b""
         if reply.code != 220:
             return self._connected(b"Z", b"but greeting failed", reply)
-        extended = b"ESMTP" in reply.text.upper()
-        if extended:
+        if b"ESMTP" in reply.text.upper():
             reply = yield b"EHLO " + self._helo + b"\r\n"
-            extended = reply.code in (250, 421)
+            self._server.extended = reply.code == 250
             self._server.pipelining = _offers(reply, b"PIPELINING")
-        if not extended:
+        if not self._server.extended and reply.code != 421:
             reply = yield b"HELO " + self._helo + b"\r\n"
         if reply.code != 250:
             return self._connected(b"Z", b"but my name was rejected", reply)
@@ -271,8 +270,8 @@ def in_groups(commands: list[bytes]) -> list[bytes]:
 
 def _offers(reply: Reply, keyword: bytes) -> bool:
     """Whether a reply to EHLO announces an extension."""
-    lines = reply.text.upper().split(b"\n")
-    return reply.code == 250 and any(line[4:].split()[:1] == [keyword] for line in lines[1:])
+    _, *lines = reply.text.upper().split(b"\n")
+    return reply.code == 250 and any(line[4:].split()[:1] == [keyword] for line in lines)
 
 
 def _path(address: bytes) -> bytes:

@@ -86,7 +86,8 @@ def measure(place: Place, home: Path, count: int, together: int) -> None:
     used = cpu([spawner.pid, *children(spawner.pid)]) - before
     os.close(requests)
     spawner.wait()
-    print(f"{count} deliveries in {wall:.2f} s, {count / wall:.0f} a second, {used / count * 1000:.2f} ms CPU each")
+    print(f"{count} deliveries in {wall:.2f} s, {count / wall:.0f} a second, "
+          f"{used / count * 1000:.2f} ms CPU each")  # fmt: skip
 
 
 if __name__ == "__main__":

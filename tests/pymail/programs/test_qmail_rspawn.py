@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from pymail.programs import qmail_rspawn
-from pymail.protocols.spawn import Request
 from pymail.queue import layout
 from pymail.unix import dns
 from pymail.unix.home import Home
@@ -112,14 +111,14 @@ def test_own_qmail_remote(instance: Instance) -> None:
     assert client.deliver(b"a@b") == text
 
 
-def loads(monkeypatch: pytest.MonkeyPatch, home: Path, wanted: bool, *hosts: bytes) -> int:
+def loads(monkeypatch: pytest.MonkeyPatch, home: Path, *hosts: bytes) -> int:
     """How often requests for these hosts make the spawner load the resolver."""
     loaded: list[bool] = []
     monkeypatch.setattr(dns, "load", lambda: loaded.append(True))
     monkeypatch.setattr(launch, "freeze", lambda: None)
-    resolver = qmail_rspawn.Resolver(Home(str(home)), wanted)
+    resolver = qmail_rspawn.Resolver(Home(str(home)))
     for host in hosts:
-        resolver.prepare(Request(0, b"0/23", b"s@t", b"a@" + host))
+        resolver.prepare(host)
     return len(loaded)
 
 
@@ -128,10 +127,11 @@ def test_resolver_is_loaded_once_and_only_where_it_is_needed(
 ) -> None:
     home = instance.path
     (home / "control/smtproutes").write_text("literal:[192.0.2.1]\nname:relay.test\n")
-    assert loads(monkeypatch, home, True, b"literal", b"192.0.2.1", b"[192.0.2.1]") == 0
-    assert loads(monkeypatch, home, True, b"literal", b"other", b"another") == 1
-    assert loads(monkeypatch, home, True, b"name") == 1
-    assert loads(monkeypatch, home, False, b"other") == 0
+    assert loads(monkeypatch, home, b"literal", b"192.0.2.1", b"[192.0.2.1]") == 0
+    assert loads(monkeypatch, home, b"literal", b"other", b"another") == 1
+    assert loads(monkeypatch, home, b"name") == 1
+    (home / "control/smtproutes").write_text(":[192.0.2.1]\n")
+    assert loads(monkeypatch, home, b"other") == 0
     (home / "control/smtproutes").unlink()
-    (home / "control/smtproutes").mkdir()  # unreadable: qmail-remote will say so
-    assert loads(monkeypatch, home, True, b"other") == 0
+    (home / "control/smtproutes").mkdir()  # unreadable: a worker will say so
+    assert loads(monkeypatch, home, b"other") == 0
