@@ -18,8 +18,12 @@ Options:     -q -Q -v      say nothing; only errors (default); errors, and a lin
              -r -R         ask the client's IDENT server who it is (default), or not
              -t timeout    seconds for IDENT (26)
              -l localname  the name of this side; without it the local address is looked up
+             -C limit[:message]  for each address: see Limits
+             -N limit[:message]  for each network: see Limits
              -4 -6 -I interface   see IPv6
 Environment: UID, GID          used by -U
+             LISTEN_FDS, LISTEN_PID  sockets that were passed on: see Restarts
+             MAXCONNIP, MAXCONNC, DIEMSG  see Limits
              DNSCACHEIP        addresses of DNS servers, instead of those in /etc/resolv.conf
              DNSREWRITEFILE    rules that qualify host, instead of /etc/dnsrewrite
              LOCALDOMAIN       domains that qualify host, instead of those in /etc/resolv.conf
@@ -42,16 +46,35 @@ dotted text, unless -6 asks for the IPv6 form. Every variable is also set with T
 TCP6INTERFACE for a link-local client. -4 looks host up as an IPv4 name only; -I names the interface of a
 link-local host.
 
+Limits: -C 5 lets five clients of one address in at a time, -C 5,30/60 also no more than thirty in sixty
+seconds (all at once, then one every two seconds), -C ,30/60 only the latter. -N is the same for a network.
+Who is turned away is sent the message with CRLF, and costs no process. One address is one IPv4 address or
+one /64 of IPv6, one network a /24 or a /48. A rule, or the environment of tcpserver, can set MAXCONNIP and
+MAXCONNC, how many of one address or network may be there at a time for this client to be let in, and DIEMSG,
+what it is sent if it is not. The deny line then ends in the limit:
+
+    tcpserver: deny PID LHOST:LIP:LPORT RHOST:RIP:INFO:RPORT MAXCONNIP: 5    (MAXCONNC, MAXRATEIP, MAXRATEC)
+
+PID is tcpserver's own where -C or -N decided.
+
+Restarts: where LISTEN_FDS passes sockets on (from systemd, or fdretrieve), tcpserver accepts from all of them
+and takes no other; host and port are only looked at. Whoever holds the sockets keeps clients waiting in the
+kernel while there is no tcpserver. SIGTERM loses no connection: one that was accepted gets its program.
+
 Unlike the original, a -u or -g that does not begin with a digit is refused, where the original would take
-it as 0 and remain root. A variable without a name, which a rule can set, is not passed on.
+it as 0 and remain root. A variable without a name, which a rule can set, is not passed on. What an IDENT
+server says has every byte that means something to a shell or a terminal replaced by `?`.
 """
 
+import _socket
 import os
-import select
+import time
 
 from pysvc import launch
+from pysvc.engines.limits import Gate, Limit, Malformed
 from pysvc.formats import ip, number
-from pysvc.unix import hosts, incoming, signals, tcp
+from pysvc.unix import activation, hosts, incoming, tcp
+from pysvc.unix.accepting import Server
 from pysvc.unix.incoming import Settings
 from pysvc.unix.options import BadOption, complaint
 from pysvc.unix.settings import COMMON, COMMON_VALUES, SILENT, count, heard, take
@@ -59,12 +82,20 @@ from pysvc.unix.strerr import Fatal, unable_to, usage, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import _socket
-    from typing import Any, NoReturn
+    from typing import Any
 
     from pysvc.unix.settings import Flags, Values
 
 LARGEST_ID = 0xFFFFFFFE
+
+
+def _limit(word: str) -> Limit:
+    try:
+        return Limit.parse(os.fsencode(word))
+    except Malformed:
+        raise usage(__doc__) from None
+
+
 FLAGS: "Flags" = {
     **COMMON,
     "1": ("print_port", True), "X": ("rules_optional", True),
@@ -74,7 +105,7 @@ FLAGS: "Flags" = {
 VALUES: "Values" = {
     **COMMON_VALUES,
     "c": ("limit", count), "x": ("rules", str), "B": ("banner", os.fsencode), "b": ("backlog", count),
-    "u": ("uid", str), "g": ("gid", str),
+    "u": ("uid", str), "g": ("gid", str), "C": ("per_address", _limit), "N": ("per_network", _limit),
 }  # fmt: skip
 
 
@@ -96,19 +127,19 @@ def _start(settings: Settings, arguments: list[str]) -> int:
     if not settings.program:
         raise usage(__doc__)
     uid, gid = _id("uid", settings.uid), _id("gid", settings.gid)
-    signals.unblock(signals.SIGCHLD)
-    children = signals.SelfPipe([signals.SIGCHLD])
-    signals.catch(signals.SIGTERM, lambda: os._exit(0))  # also in a child, until its program starts
-    signals.ignore(signals.SIGPIPE)
-    listener = tcp.listen(_address(settings, host), port, settings.backlog, settings.interface)
+    listeners = activation.inherited(_socket.AF_INET, _socket.AF_INET6)
+    if not listeners:
+        listeners = [tcp.listen(_address(settings, host), port, settings.backlog, settings.interface)]
+    settings.environment = dict(os.environb)
     settings.load_lookups()
-    launch.preload(settings.program[0])
+    own = launch.preload(settings.program[0])
+    server = TcpServer(settings, listeners, own)
     _become(uid, gid)
-    server = Server(settings, listener, children)
     if settings.print_port:
-        server.print_port()
+        server.print_ports()
     os.closerange(0, 2)
     launch.freeze()
+    server.log_status()
     server.run()
 
 
@@ -137,70 +168,62 @@ def _become(uid: int, gid: int) -> None:
             os.setuid(uid)
 
 
-class Server:
-    """The parent: accepts while fewer than the limit run, and counts those that end."""
+class TcpServer(Server):
+    """The parent: turns away those who are too many, starts a process for each other."""
 
-    def __init__(
-        self, settings: Settings, listener: "_socket.socket", children: signals.SelfPipe
-    ) -> None:
-        self._settings, self._listener, self._children = settings, listener, children
-        self._port = listener.getsockname()[1]
-        self._running = 0
+    def __init__(self, settings: Settings, listeners: list[_socket.socket], own_program: bool) -> None:
+        super().__init__(listeners, settings.limit)
+        self._settings = settings
+        self._ports = {listener: listener.getsockname()[1] for listener in listeners}
+        self._gate: Gate | None = None
+        if settings.counts_clients():
+            self._gate = Gate(settings.per_address, settings.per_network)
+        self._spawns = not own_program and settings.needs_no_process()
 
-    def print_port(self) -> None:
+    def print_ports(self) -> None:
         try:
-            os.write(1, b"%d\n" % self._port)
+            os.write(1, b"".join(b"%d\n" % port for port in self._ports.values()))
         except OSError:
             pass  # nobody wants to know
 
-    def run(self) -> "NoReturn":
-        """Serve until SIGTERM ends the process."""
-        full = select.poll()
-        full.register(self._children.fd, select.POLLIN)
-        free = select.poll()
-        free.register(self._children.fd, select.POLLIN)
-        free.register(self._listener.fileno(), select.POLLIN)
-        self._log_status()
-        while True:
-            waiting = full if self._running >= self._settings.limit else free
-            ready = [fd for fd, _ in waiting.poll()]
-            if self._children.fd in ready:
-                self._children.arrived()
-                self._reap()
-            else:
-                self._accept()
+    def log_status(self) -> None:
+        self._settings.log(b"status: %d/%d" % (self.running, self.limit))
 
-    def _log_status(self) -> None:
-        self._settings.log(b"status: %d/%d" % (self._running, self._settings.limit))
+    def ended(self, pid: int, status: int) -> None:
+        if self._gate is not None:
+            self._gate.end(pid)
+        self._settings.log(b"end %d status %d" % (pid, status))
+        self.log_status()
 
-    def _reap(self) -> None:
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
-            self._settings.log(b"end %d status %d" % (pid, status))
-            self._running = max(0, self._running - 1)
-            self._log_status()
+    def serve(self, fd: int, address: "tuple[Any, ...]", listener: _socket.socket) -> None:
+        port = self._ports[listener]
+        if self._gate is not None:
+            refusal = self._gate.refusal(tcp.packed(address), time.monotonic())
+            if refusal is not None:
+                return incoming.turn_away(self._settings, fd, address, port, refusal)
+        self.running += 1
+        self.log_status()
+        pid = self._process(fd, address, port)
+        if not pid:
+            self.running -= 1
+            self.log_status()
+        elif self._gate is not None:
+            self._gate.admit(tcp.packed(address), time.monotonic(), pid)
+        return None
 
-    def _accept(self) -> None:
+    def _process(self, fd: int, address: "tuple[Any, ...]", port: int) -> int:
+        """The pid of a process that serves a connection; 0 if there is none."""
+        if self._spawns:
+            pid = incoming.spawn(self._settings, fd, address, port, self._gate)
+            if pid is not None:
+                return pid
         try:
-            fd, address = tcp.accept(self._listener)
-        except OSError:
-            return  # the client has gone again, or there is no descriptor; the next turn tries anew
-        self._running += 1
-        self._log_status()
-        try:
-            launch.fork("tcpserver", lambda: self._serve(fd, address))
+            return launch.fork("tcpserver", lambda: self._in_child(fd, address, port))
         except OSError as error:
             if self._settings.verbosity != SILENT:
                 warn("tcpserver", "dropping connection, unable to fork", error)
-            self._running -= 1
-            self._log_status()
-        os.close(fd)
+            return 0
 
-    def _serve(self, fd: int, address: "tuple[Any, ...]") -> int:
-        self._listener.close()
-        return incoming.serve(self._settings, fd, address, self._port)
+    def _in_child(self, fd: int, address: "tuple[Any, ...]", port: int) -> int:
+        self.close()
+        return incoming.serve(self._settings, fd, address, port, self._gate)

@@ -9,7 +9,7 @@ that of the classic programs, which differs from execvp in the errors it remembe
 import errno
 import os
 
-from pysvc.unix import launchers
+from pysvc.unix import launchers, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,6 +76,22 @@ def run(
             elif error.errno != errno.ENOENT:
                 raise
     raise OSError(refused, os.strerror(refused), argv[0])
+
+
+def spawn(argv: list[str], env: dict[bytes, bytes], fd: int) -> int:
+    """Start a program of others as a child, with a connection as descriptors 0 and 1; its pid.
+
+    The kernel makes the child without a copy of this process. Raises OSError: why it could not be run.
+    """
+    actions = [(os.POSIX_SPAWN_DUP2, fd, 0), (os.POSIX_SPAWN_DUP2, fd, 1)]
+    for path in candidates(argv[0]):
+        try:
+            return os.posix_spawn(
+                path, argv, env, file_actions=actions, setsigdef=(signals.SIGPIPE,), setsigmask=()
+            )
+        except FileNotFoundError:
+            continue
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), argv[0])
 
 
 def _execute(

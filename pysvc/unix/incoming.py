@@ -4,7 +4,7 @@ import _socket
 import os
 
 from pysvc.formats import dns as packets
-from pysvc.formats import ip, tcprules, ucspi
+from pysvc.formats import ip, number, tcprules, ucspi
 from pysvc.unix import chain, files, rules, signals, tcp
 from pysvc.unix.settings import ERRORS, STATUS, heard
 from pysvc.unix.strerr import PERMANENT, TEMPORARY, Fatal, reason, unable_to
@@ -12,6 +12,10 @@ from pysvc.unix.strerr import PERMANENT, TEMPORARY, Fatal, reason, unable_to
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
+
+    from pysvc.engines.limits import Gate, Limit, Refusal
+
+MAXIMA = (b"MAXCONNIP", b"MAXCONNC")  # of the limits patch: connections of an address, of its network
 
 
 class Settings:
@@ -26,10 +30,12 @@ class Settings:
     uid = gid = "0"
     local_name: bytes | None = None
     interface = ""
+    per_address: "Limit | None" = None
+    per_network: "Limit | None" = None
 
     def __init__(self) -> None:
         self.program: list[str] = []
-        self.environment = dict(os.environb)  # copied once, not for each connection
+        self.environment: dict[bytes, bytes] = {}  # copied once, not for each connection
 
     def take_ids(self) -> None:
         """Take the ids to become from the environment, where it has them."""
@@ -43,6 +49,16 @@ class Settings:
                 os.write(2, b"tcpserver: " + line + b"\n")
             except OSError:
                 pass  # nobody reads the log
+
+    def counts_clients(self) -> bool:
+        """Whether connections must be counted by address: for a limit, or for one that a rule may set."""
+        limits = (self.per_address, self.per_network, self.rules)
+        return any(limit is not None for limit in limits) or any(name in self.environment for name in MAXIMA)
+
+    def needs_no_process(self) -> bool:
+        """Whether nothing about a connection is waited for or told of before its program starts."""
+        silent = self.verbosity != STATUS and not self.banner
+        return silent and not self.remote_name and not self.remote_info and self.local_name is not None
 
     def load_lookups(self) -> None:
         """Import the code for look-ups that each connection will take, before the first fork."""
@@ -61,23 +77,89 @@ class dropping(unable_to):
             raise Fatal(text, TEMPORARY, "warning") from error
 
 
-def serve(settings: Settings, fd: int, address: "tuple[Any, ...]", local_port: int) -> int:
+def serve(
+    settings: Settings, fd: int, address: "tuple[Any, ...]", local_port: int, gate: "Gate | None"
+) -> int:
     """Do for an accepted connection what the settings say, then become the program.
 
-    address: as accept returned it. The settings' environment is changed in place: this process serves one
-    connection. Returns the exit code where a rule denies; Fatal if the connection is dropped.
+    address: as accept returned it. gate: knows the other connections. The settings' environment is changed in
+    place: this process serves one connection. Returns the exit code where a rule denies; Fatal if the
+    connection is dropped.
     """
     with heard(settings.verbosity):
         connection = ucspi.Connection(local_port, tcp.packed(address), address[1], settings.six)
         settings.log(b"pid %d from %s" % (os.getpid(), connection.text(connection.remote_ip)))
-        connection.local_ip = _prepare(settings, fd, len(connection.remote_ip))
+        _prepare(settings, fd, connection)
         connection.interface = tcp.interface_name(address)
         _look_up(settings, connection)
         ucspi.apply(settings.environment, connection.variables())
-        allowed = _obey_rules(settings, connection)
-        verdict = b"ok" if allowed else b"deny"
-        settings.log(b"%s %d %s" % (verdict, os.getpid(), connection.log_fields()))
-        return _run(fd, settings.program, settings.environment) if allowed else PERMANENT
+        allowed = obey_rules(settings, connection, settings.environment)
+        refusal = _refusal(connection, settings.environment, gate) if allowed else None
+        if allowed and refusal is None:
+            settings.log(b"ok %d %s" % (os.getpid(), connection.log_fields()))
+            _run(fd, settings.program, settings.environment)
+        _deny(settings, fd, connection, refusal)
+        return PERMANENT
+
+
+def spawn(
+    settings: Settings, fd: int, address: "tuple[Any, ...]", local_port: int, gate: "Gate | None"
+) -> int | None:
+    """Start the program for a connection, where nothing is waited for and nothing told of; its pid.
+
+    0 if a rule denies; None if something is wrong: serve, in a process of its own, will say what. To fork
+    an interpreter, only to execute another program, costs as much again as the program.
+    """
+    connection = ucspi.Connection(local_port, tcp.packed(address), address[1], settings.six)
+    environment = settings.environment.copy()
+    try:
+        _prepare(settings, fd, connection)
+        connection.interface = tcp.interface_name(address)
+        connection.local_host = settings.local_name
+        ucspi.apply(environment, connection.variables())
+        if not obey_rules(settings, connection, environment):
+            return 0
+        refusal = _refusal(connection, environment, gate)
+        if refusal is not None:
+            _deny(settings, fd, connection, refusal)
+            return 0
+        return chain.spawn(settings.program, environment, fd)
+    except (OSError, Fatal, MemoryError):
+        return None
+
+
+def turn_away(
+    settings: Settings, fd: int, address: "tuple[Any, ...]", local_port: int, refusal: "Refusal"
+) -> None:
+    """Tell a client, and the log, that it is one too many."""
+    connection = ucspi.Connection(local_port, tcp.packed(address), address[1], settings.six)
+    connection.local_host = settings.local_name
+    try:
+        connection.local_ip = tcp.packed(tcp.local_address(fd))
+    except OSError:
+        connection.local_ip = ip.ANY4  # the client has gone
+    _deny(settings, fd, connection, refusal)
+
+
+def _deny(settings: Settings, fd: int, connection: ucspi.Connection, refusal: "Refusal | None") -> None:
+    line = b"deny %d %s" % (os.getpid(), connection.log_fields())
+    if refusal is not None:
+        line += b" %s: %s" % (refusal.name, refusal.figure)
+        if refusal.message:
+            tcp.send_now(fd, refusal.message + b"\r\n")
+    settings.log(line)
+
+
+def _refusal(
+    connection: ucspi.Connection, environment: dict[bytes, bytes], gate: "Gate | None"
+) -> "Refusal | None":
+    """What in the environment stands against one more connection of this client."""
+    if gate is None:
+        return None
+    values = [environment.get(name, b"") for name in MAXIMA]
+    most, most_of_network = (number.scan(value)[0] if value else None for value in values)
+    message = environment.get(b"DIEMSG", b"")
+    return gate.refusal_by(connection.remote_ip, (most, most_of_network), message)
 
 
 def _run(fd: int, program: list[str], environment: dict[bytes, bytes]) -> "NoReturn":
@@ -88,22 +170,21 @@ def _run(fd: int, program: list[str], environment: dict[bytes, bytes]) -> "NoRet
         chain.run(program, environment)
 
 
-def _prepare(settings: Settings, fd: int, address_size: int) -> bytes:
-    """Set the socket's options and send the banner; the packed local address."""
-    family = _socket.AF_INET if address_size == 4 else _socket.AF_INET6
-    connection = _socket.socket(family, _socket.SOCK_STREAM, 0, fd)
+def _prepare(settings: Settings, fd: int, connection: ucspi.Connection) -> None:
+    """Set the socket's options, send the banner, find out the local address."""
+    socket = _socket.socket(tcp.family(connection.remote_ip), _socket.SOCK_STREAM, 0, fd)
     try:
         if not settings.keep_ip_options:
-            tcp.clear_ip_options(connection)
+            tcp.clear_ip_options(socket)
         if not settings.delay:
-            tcp.no_delay(connection)
+            tcp.no_delay(socket)
         if settings.banner:
             with dropping("print banner"):
                 files.write_all(fd, settings.banner)
         with dropping("get local address"):
-            return tcp.packed(connection.getsockname())
+            connection.local_ip = tcp.packed(socket.getsockname())
     finally:
-        connection.detach()
+        socket.detach()
 
 
 def _look_up(settings: Settings, connection: ucspi.Connection) -> None:
@@ -142,8 +223,8 @@ def _points_back(name: bytes | None, packed: bytes) -> bool:
         return False
 
 
-def _obey_rules(settings: Settings, connection: ucspi.Connection) -> bool:
-    """Set what the rule for the connection sets; whether it is allowed."""
+def obey_rules(settings: Settings, connection: ucspi.Connection, environment: dict[bytes, bytes]) -> bool:
+    """Set what the rule for the connection sets; whether it is allowed. Fatal if there is no telling."""
     if settings.rules is None:
         return True
     text = ip.text(ip.plain(connection.remote_ip))
@@ -159,7 +240,7 @@ def _obey_rules(settings: Settings, connection: ucspi.Connection) -> bool:
         if item is None:
             allowed = False
         elif item[0]:  # no environment holds a variable without a name
-            settings.environment[item[0]] = item[1]
+            environment[item[0]] = item[1]
     return allowed
 
 

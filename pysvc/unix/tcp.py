@@ -97,6 +97,29 @@ def accept(listener: _socket.socket) -> "tuple[int, tuple[Any, ...]]":
     return listener._accept()  # type: ignore[attr-defined,no-any-return]
 
 
+def local_address(fd: int) -> "tuple[Any, ...]":
+    """The address of this side of a connection. Raises OSError."""
+    connection = _socket.socket(-1, -1, -1, fd)
+    try:
+        return connection.getsockname()  # type: ignore[no-any-return]
+    finally:
+        connection.detach()
+
+
+def send_now(fd: int, data: bytes) -> None:
+    """Send as much as can be sent without waiting; whether it arrives nobody knows."""
+    try:
+        connection = _socket.socket(-1, -1, -1, fd)
+    except OSError:
+        return
+    try:
+        connection.send(data, _socket.MSG_DONTWAIT | _socket.MSG_NOSIGNAL)
+    except OSError:
+        pass  # the client has gone, or does not read
+    finally:
+        connection.detach()
+
+
 def _try_option(connection: _socket.socket, level: int, option: int, value: int) -> None:
     try:
         connection.setsockopt(level, option, value)

@@ -1,0 +1,101 @@
+"""The parent of a server: it accepts connections while fewer than a limit are served, and buries children
+
+A subclass says what serving is. SIGTERM ends the parent at once, but no connection between accept and the
+start of its process: where somebody else holds the sockets too, a restart drops none.
+"""
+
+import os
+import select
+
+from pysvc.unix import signals, tcp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from typing import Any, NoReturn
+
+
+class Server:
+    """Accepts from some non-blocking listening sockets. running: how many processes there are."""
+
+    def __init__(self, listeners: "list[_socket.socket]", limit: int) -> None:
+        """Fatal if there can be no pipe for signals."""
+        self.running, self.limit, self._listeners = 0, limit, listeners
+        self._pid = os.getpid()
+        self._between = self._ending = False
+        signals.unblock(signals.SIGCHLD)
+        self._children = signals.SelfPipe([signals.SIGCHLD])
+        signals.catch(signals.SIGTERM, self.end)
+        signals.ignore(signals.SIGPIPE)
+
+    def serve(self, fd: int, address: "tuple[Any, ...]", listener: "_socket.socket") -> None:
+        """Start the process for a connection, or not. The descriptor is closed afterwards.
+
+        address: as accept returned it.
+        """
+        raise NotImplementedError
+
+    def ended(self, pid: int, status: int) -> None:
+        """A process has ended."""
+        raise NotImplementedError
+
+    def leave(self) -> "NoReturn":
+        """The last thing that the parent does."""
+        os._exit(0)
+
+    def end(self) -> None:
+        """On SIGTERM. Also of a child, until its program starts: that handler was its parent's."""
+        if os.getpid() != self._pid:
+            os._exit(0)
+        if not self._between:
+            self.leave()
+        self._ending = True
+
+    def close(self) -> None:
+        """In a child: the sockets are the parent's."""
+        for listener in self._listeners:
+            listener.close()
+
+    def run(self) -> "NoReturn":
+        """Serve until a signal ends the process."""
+        full = select.poll()
+        full.register(self._children.fd, select.POLLIN)
+        free = select.poll()
+        free.register(self._children.fd, select.POLLIN)
+        sockets = {listener.fileno(): listener for listener in self._listeners}
+        for fd in sockets:
+            free.register(fd, select.POLLIN)
+        while True:
+            waiting = full if self.running >= self.limit else free
+            ready = [fd for fd, _ in waiting.poll()]
+            if self._children.fd in ready:
+                self._children.arrived()
+                self._reap()
+                continue
+            for fd in ready:
+                if self.running < self.limit:
+                    self._accept(sockets[fd])
+
+    def _accept(self, listener: "_socket.socket") -> None:
+        self._between = True
+        try:
+            fd, address = tcp.accept(listener)
+        except OSError:
+            pass  # the client has gone again, or there is no descriptor; the next turn tries anew
+        else:
+            self.serve(fd, address, listener)
+            os.close(fd)
+        self._between = False
+        if self._ending:
+            self.leave()
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            self.running = max(0, self.running - 1)
+            self.ended(pid, status)
