@@ -3,6 +3,10 @@
 The file is locked by flock, and cut back to its old size where the message did not get in whole. A lock
 that cannot be had because of an error does not stop the delivery; without it nothing is cut off, because
 somebody else may have written. Source: mbox manual of qmail; qmail-local.c.
+
+Up to AT_ONCE bytes are one write: a delivery that is killed leaves nothing or everything. Of a larger
+message a beginning may stay, as in the original; then, as after any file that does not end in a blank
+line, the next message gets one before it, or its first line would be taken for text.
 """
 
 import os
@@ -15,6 +19,8 @@ from pysvc.unix.files import sync_directory, write_all
 from pysvc.unix.strerr import TEMPORARY, Fatal, reason
 
 LONGEST_WAIT = 30  # seconds for the lock
+AT_ONCE = 262144   # bytes; more than most messages have
+FLAGS = os.O_NONBLOCK | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
 
 
 def deliver(path: bytes, head: bytes, message: Message) -> None:
@@ -44,7 +50,10 @@ def _open(path: bytes) -> tuple[int, bool]:
     begins again, for what is written to the old one is lost.
     """
     while True:
-        fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fd = os.open(path, os.O_RDWR | FLAGS, 0o600)
+        except PermissionError:
+            fd = os.open(path, os.O_WRONLY | FLAGS, 0o600)  # a spool that one may only add to
         locked = _lock(fd)
         try:
             if not locked or os.path.samestat(os.stat(path), os.fstat(fd)):
@@ -61,10 +70,13 @@ def _trouble(text: str) -> Fatal:
 def _append(path: bytes, fd: int, locked: bool, head: bytes, message: Message) -> None:
     size = os.lseek(fd, 0, os.SEEK_END)
     try:
-        write_all(fd, head)
+        gathered = _missing_end(fd, size) + head
         for block in quoted(message.blocks()):
-            write_all(fd, block)
-        write_all(fd, b"\n")
+            gathered += block
+            if len(gathered) >= AT_ONCE:
+                write_all(fd, gathered)
+                gathered = b""
+        write_all(fd, gathered + b"\n")
         os.fsync(fd)
         if not size:
             _sync_name(path)
@@ -72,6 +84,15 @@ def _append(path: bytes, fd: int, locked: bool, head: bytes, message: Message) -
         if locked:
             _cut_back(fd, size)
         raise
+
+
+def _missing_end(fd: int, size: int) -> bytes:
+    """What a file of that size lacks to end in a blank line; b"" also where that cannot be read."""
+    try:
+        end = os.pread(fd, 2, max(0, size - 2))
+    except OSError:
+        return b""
+    return b"" if end in (b"", b"\n\n") else b"\n" if end.endswith(b"\n") else b"\n\n"
 
 
 def _sync_name(path: bytes) -> None:

@@ -35,7 +35,7 @@ def test_no_lock_is_no_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert (tmp_path / "box").read_bytes() == b"From a\nx\n\n"
 
 
-@pytest.mark.parametrize(("locked", "left"), [(True, b"old"), (False, b"oldFrom a\nx\n\n")])
+@pytest.mark.parametrize(("locked", "left"), [(True, b"old"), (False, b"old\n\nFrom a\nx\n\n")])
 def test_only_who_has_the_lock_cuts_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked: bool, left: bytes
 ) -> None:
@@ -46,6 +46,31 @@ def test_only_who_has_the_lock_cuts_back(
     with pytest.raises(Fatal, match="out of disk space"):
         deliver(tmp_path / "box")
     assert (tmp_path / "box").read_bytes() == left
+
+
+@pytest.mark.parametrize(
+    ("end", "added"), [(b"", b""), (b"x\n\n", b""), (b"x\n", b"\n"), (b"\n", b"\n"), (b"x", b"\n\n")]
+)
+def test_a_message_begins_after_a_blank_line(tmp_path: Path, end: bytes, added: bytes) -> None:
+    (tmp_path / "box").write_bytes(end)
+    deliver(tmp_path / "box")
+    assert (tmp_path / "box").read_bytes() == end + added + b"From a\nx\n\n"
+
+
+def test_what_may_only_be_added_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root may read everything, so the refusal is made here."""
+    (tmp_path / "box").write_bytes(b"old")
+    plain = os.open
+
+    def add_only(path: bytes, flags: int, mode: int = 0) -> int:
+        if flags & os.O_RDWR:
+            raise PermissionError
+        return plain(path, flags, mode)
+
+    monkeypatch.setattr(mbox.os, "open", add_only)
+    deliver(tmp_path / "box")
+    monkeypatch.undo()
+    assert (tmp_path / "box").read_bytes() == b"oldFrom a\nx\n\n"
 
 
 def test_the_lock_is_waited_for_half_a_minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
