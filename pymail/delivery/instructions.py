@@ -14,13 +14,14 @@ from pymail.delivery.message import Message, Unreadable
 from pymail.formats.dotqmail import FORWARD, MAILDIR, MBOX, PROGRAM, RESTRICT, Instruction
 from pymail.formats.mbox import from_line
 from pymail.formats.verdict import exit_code
-from pysvc.unix import signals
+from pysvc.unix import environment, signals
 from pysvc.unix.strerr import PERMANENT, TEMPORARY, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from pymail.queue.submission import Submission
     from pymail.unix.home import Home
 
 SURVIVED = (signals.SIGPIPE, signals.SIGXFSZ)  # errors of a write, not the end; commands find the default
@@ -80,10 +81,7 @@ class Delivery:
         """Send the message to the addresses collected. Fatal if that fails."""
         if not self._forwards:
             return
-        from pymail.queue.submission import Submission
-
-        os.environb.update(self._env)  # for a program that QMAILQUEUE names
-        submission = Submission(self._home())
+        submission = self._submission()
         try:
             submission.write(self._address.delivered_to)
             for block in self._message.blocks():
@@ -96,6 +94,18 @@ class Delivery:
             text = os.fsdecode(receipt.text[1:])
             raise refusal(f"Unable to forward message: {text}.", exit_code(receipt.text))
         self.qp = receipt.qp
+
+
+    def _submission(self) -> "Submission":
+        """A program that QMAILQUEUE names finds what a command finds; this process does not keep it."""
+        from pymail.queue.submission import Submission
+
+        env = dict(os.environb)
+        os.environb.update(self._env)
+        try:
+            return Submission(self._home())
+        finally:
+            environment.replace(env)
 
 
 def _command(command: bytes, env: dict[bytes, bytes], message: Message) -> int:

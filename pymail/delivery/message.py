@@ -15,12 +15,16 @@ class Unreadable(Exception):
 
 
 class Message:
-    """A message in a file; its place in the file is shared with whoever else has the descriptor."""
+    """A message in a file; its place in the file is shared with whoever else has the descriptor.
 
-    __slots__ = ("fd",)
+    It does not change: its first block is read once, which for most is all there is.
+    """
+
+    __slots__ = ("_first", "fd")
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
+        self._first: bytes | None = None
 
     def rewind(self) -> None:
         """Go to the beginning. Fatal where the descriptor is a pipe."""
@@ -30,10 +34,15 @@ class Message:
             raise Fatal("Unable to rewind message. (#4.3.0)", TEMPORARY, kind="") from None
 
     def blocks(self) -> "Iterator[bytes]":
-        """The whole message, block by block. Fatal as in rewind(); raises Unreadable."""
-        self.rewind()
+        """The whole message, block by block. Fatal where the descriptor is a pipe; raises Unreadable."""
         try:
-            while data := os.read(self.fd, BLOCK):
-                yield data
+            if self._first is None:
+                self.rewind()
+                self._first = os.pread(self.fd, BLOCK, 0)
+            block, place = self._first, 0
+            while block:
+                yield block
+                place += len(block)
+                block = os.pread(self.fd, BLOCK, place)
         except OSError as error:
             raise Unreadable(reason(error)) from None
