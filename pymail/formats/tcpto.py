@@ -56,7 +56,8 @@ def shunned(table: bytes, address: bytes, now: int, pid: int) -> bool:
     if number is None:
         return False
     found = Timeout(_records(table)[number])
-    return found.count >= SUSPECT and now - found.when < PATIENCE + (pid & 31) * SPREAD
+    # A time that lies ahead was noted by a clock that has been set back since.
+    return found.count >= SUSPECT and 0 <= now - found.when < PATIENCE + (pid & 31) * SPREAD
 
 
 def timed_out(table: bytes, address: bytes, now: int) -> tuple[int, bytes] | None:

@@ -56,6 +56,10 @@ def test_how_long_a_suspect_is_left_alone(pid: int, patience: int) -> None:
     assert not tcpto.shunned(twice, OTHER, NOW, pid)
 
 
+def test_a_time_that_lies_ahead_keeps_nobody_away() -> None:
+    assert not tcpto.shunned(table(record(HOST, 2, NOW)), HOST, NOW - 1, 0)
+
+
 def test_the_count_ends_at_ten() -> None:
     many = table(record(HOST, 10, NOW))
     assert listed(apply(many, tcpto.timed_out(many, HOST, NOW + 500))) == [(HOST, 10, NOW + 500)]
