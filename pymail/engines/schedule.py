@@ -1,7 +1,7 @@
 """When a message is tried again, and for how long
 
 The n-th attempt comes about (n * skip)^2 seconds after birth: soon at first, then ever more rarely.
-Source: qmail-send.c nextretry, squareroot; prioq.c.
+A clock that was ahead and is set back delays nobody: see Schedule.earlier, plausible, and retry_time. Source: qmail-send.c nextretry, squareroot; prioq.c.
 """
 
 import heapq
@@ -20,8 +20,18 @@ _NUMBER = (1 << _BITS) - 1
 
 
 def retry_time(birth: int, now: int, channel: int) -> int:
-    """When the attempt after the one of `now` is due. All times are Unix seconds."""
-    return birth + (math.isqrt(max(0, now - birth)) + SKIP[channel]) ** 2
+    """When the attempt after the one of `now` is due. All times are Unix seconds.
+
+    A birth that lies ahead is by a clock that has been set back since: until then each pause is the first.
+    """
+    birth = min(birth, now)
+    return birth + (math.isqrt(now - birth) + SKIP[channel]) ** 2
+
+
+def plausible(due: int, now: int, lifetime: int) -> int:
+    """When an attempt noted for `due` is due: now, where no schedule leads so far ahead."""
+    pauses = (retry_time(0, lifetime, channel) - lifetime for channel in range(len(SKIP)))
+    return now if due > now + max(*pauses, SYSTEM_TROUBLE) else due
 
 
 def last_attempt(birth: int, now: int, lifetime: int) -> bool:
@@ -59,6 +69,11 @@ class Schedule:
     def all_due(self, now: int) -> None:
         """Make everything due now."""
         self._heap = [now << _BITS | entry & _NUMBER for entry in self._heap]
+        heapq.heapify(self._heap)
+
+    def earlier(self, seconds: int) -> None:
+        """Make everything due so much earlier: the clock has been set back by that."""
+        self._heap = [(entry >> _BITS) - seconds << _BITS | entry & _NUMBER for entry in self._heap]
         heapq.heapify(self._heap)
 
     def entries(self) -> "Iterator[tuple[int, int]]":

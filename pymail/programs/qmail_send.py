@@ -103,6 +103,7 @@ class Sender:
         self._shared.log_status()
         self._intake = Intake(self._shared, self._background, self._cleaner)
         self._strays = Strays(self._shared, self._cleaner)
+        self._now = now
 
     def run(self) -> None:
         """Until asked to end, and nothing is under way any more."""
@@ -128,6 +129,10 @@ class Sender:
 
     def turn(self, ready: set[int], now: int) -> None:
         """Let each part do a bounded piece of work: none has to wait for another. ready: what wait() said."""
+        if now < self._now:
+            for part in (self._shared, self._intake, self._strays):
+                part.clock_set_back(self._now - now)
+        self._now = now
         if self._signals.fd in ready:
             self._obey(self._signals.arrived(), now)
         self._talk(ready, now)

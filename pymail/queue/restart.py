@@ -5,7 +5,7 @@ Source: qmail-send.c pqstart, pqadd, pqfinish.
 
 import os
 
-from pymail.engines.schedule import SYSTEM_TROUBLE
+from pymail.engines.schedule import SYSTEM_TROUBLE, plausible
 from pymail.queue.layout import CHANNELS, SPLIT, flat_path, split_path
 from pymail.queue.recipients import channel_path, exists, modified
 from pymail.queue.shared import Shared
@@ -63,7 +63,7 @@ def add(shared: Shared, number: int, now: int) -> None:
         shared.failed.add(now + SYSTEM_TROUBLE, number)
         return
     for channel, time in due.items():
-        shared.waiting[channel].add(time, number)
+        shared.waiting[channel].add(plausible(time, now, shared.settings.lifetime), number)
     if not due:
         shared.done.add(now, number)
 

@@ -31,6 +31,11 @@ class Shared:
         self.deliveries = itertools.count(1)  # the numbers that the activity record gives to deliveries
         self.exit_requested = False
 
+    def clock_set_back(self, seconds: int) -> None:
+        """What waits goes on waiting for as long as it would have."""
+        for schedule in (*self.waiting, self.done, self.failed):
+            schedule.earlier(seconds)
+
     def log_status(self) -> None:
         used = [(slots.used, slots.concurrency) for slots in self.slots]
         self.record.line(activity.status(used, self.exit_requested))

@@ -35,6 +35,9 @@ class Strays:
         """When there will be something to do; 0 for at once."""
         return 0 if self._scan is not None else self._next_scan
 
+    def clock_set_back(self, seconds: int) -> None:
+        self._next_scan -= seconds
+
     def step(self, now: int) -> None:
         if self._scan is None:
             if now < self._next_scan:

@@ -256,6 +256,9 @@ class Intake:
             return 0
         return self._next_scan if self._idle else None
 
+    def clock_set_back(self, seconds: int) -> None:
+        self._next_scan -= seconds
+
     def step(self, now: int, may_begin: bool) -> None:
         """Take up some messages, if there are any. may_begin: whether a scan may."""
         if self._idle and may_begin and (now >= self._next_scan or self._pulled()):

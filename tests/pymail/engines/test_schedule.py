@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymail.engines.schedule import LIFETIME, Schedule, last_attempt, retry_time
+from pymail.engines.schedule import LIFETIME, SYSTEM_TROUBLE, Schedule, last_attempt, plausible, retry_time
 
 BIRTH = 1_000_000_000
 ENTRIES = st.lists(st.tuples(st.integers(-(2**40), 2**40), st.integers(1, 2**64 - 1)))
@@ -37,7 +37,27 @@ def test_a_late_attempt_moves_the_later_ones() -> None:
 
 
 def test_birth_in_the_future() -> None:
-    assert retry_time(BIRTH, BIRTH - 5000, 0) == BIRTH + 100
+    """It has been noted by a clock that was ahead."""
+    assert retry_time(BIRTH, BIRTH - 5000, 0) == BIRTH - 5000 + 100
+
+
+def test_what_no_schedule_leads_to_is_due_now() -> None:
+    latest = retry_time(BIRTH, BIRTH + LIFETIME, 1)
+    now = BIRTH + LIFETIME
+    assert plausible(latest, now, LIFETIME) == latest
+    assert plausible(latest + 1, now, LIFETIME) == now
+    assert plausible(now - 5, now, LIFETIME) == now - 5
+    assert plausible(now + SYSTEM_TROUBLE, now, 0) == now + SYSTEM_TROUBLE
+
+
+@given(ENTRIES, st.integers(0, 2**30))
+def test_a_clock_set_back(entries: list[tuple[int, int]], seconds: int) -> None:
+    schedule = Schedule()
+    for entry in entries:
+        schedule.add(*entry)
+    schedule.earlier(seconds)
+    assert sorted(schedule.entries()) == sorted((due - seconds, number) for due, number in entries)
+    assert schedule.first() == min((due - seconds for due, _ in entries), default=None)
 
 
 def test_the_lifetime_itself_is_not_over() -> None:

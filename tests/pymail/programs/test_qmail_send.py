@@ -441,6 +441,19 @@ def test_the_schedule_survives(sending: Sending) -> None:
     assert sending.request(LOCAL).recipient == b"later@mail.test"
 
 
+def test_a_schedule_of_a_clock_that_was_ahead(sending: Sending) -> None:
+    """Nobody waits for a year because the clock was set back by one."""
+    ahead = int(time.time()) + 365 * 86400
+    number = sending.preprocessed(b"s@t", {"local": b"Tx@mail.test\0"}, born=ahead)
+    os.utime(sending.file("local", number), (ahead, ahead))
+    sending.start()
+    sending.report(LOCAL, sending.request(LOCAL).delnum, b"Znot now\n")
+    sending.logged(b"delivery 1: deferral: not_now/")
+    sending.running.signal(signal.SIGTERM)
+    assert sending.ended() == 0
+    assert sending.file("local", number).stat().st_mtime < time.time() + 101
+
+
 def test_alarm_leaves_deliveries_alone(sending: Sending) -> None:
     sending.put(b"s@t", [b"a@mail.test"])
     sending.start()
