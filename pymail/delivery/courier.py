@@ -81,7 +81,8 @@ class Courier:
         helo = destination.configuration.helo
         conversation = Conversation(session.server, helo, delivery.sender, delivery.recipients)
         session.hold(conversation, delivery.message)
-        if conversation.accepted and session.server.extended and session.messages < MOST:
+        more = conversation.accepted and session.server.extended and session.messages < MOST
+        if more and session.quiet():
             self._kept, self._kept_for, self._until = session, destination, time.monotonic() + KEPT
         else:
             session.leave()

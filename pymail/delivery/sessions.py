@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pymail.protocols.smtp_client import Conversation, Reply
 
-LEAVE = 5  # seconds for each wait once the message has been judged, and nothing but good manners is left
+LEAVE = 2  # seconds for each wait once the message has been judged, and nothing but good manners is left
 
 
 class Session:

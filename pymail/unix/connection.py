@@ -26,7 +26,8 @@ class Connection:
 
     def __init__(self, reading: int, writing: int, timeout: int) -> None:
         self._reading, self._writing = reading, writing
-        self._timeout, self._end = timeout, time.monotonic() + LONGEST
+        self._timeout: float = timeout
+        self._end = time.monotonic() + LONGEST
         self._readable, self._writable = select.poll(), select.poll()
         self._readable.register(reading, select.POLLIN)
         self._writable.register(writing, select.POLLOUT)
@@ -52,7 +53,7 @@ class Connection:
         if self._size >= self._burst:
             self.flush()
 
-    def hurry(self, seconds: int) -> None:
+    def hurry(self, seconds: float) -> None:
         """From now on, wait no longer than so many seconds each time."""
         self._timeout = min(self._timeout, seconds)
 

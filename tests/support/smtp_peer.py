@@ -70,21 +70,29 @@ class SmtpHost:
 
     def _accept(self) -> None:
         for script in self._scripts:
-            connection, _ = self._listener.accept()
-            self.talks.append(Talk(script))
-            self._threads.append(threading.Thread(target=self.talks[-1].serve, args=[connection], daemon=True))
-            self._threads[-1].start()
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return  # closed
+            talk = Talk(script)
+            thread = threading.Thread(target=talk.serve, args=[connection], daemon=True)
+            self.talks.append(talk)
+            self._threads.append(thread)
+            thread.start()
 
     def finish(self) -> None:
         """Wait until as many connections as there are scripts are over."""
         for number in range(len(self._scripts) + 1):
             self._threads[number].join(30)
             assert not self._threads[number].is_alive()
-        self._listener.close()
+        self.close()
 
     def close(self) -> None:
         """For a host that nobody will connect to any more."""
+        with contextlib.suppress(OSError):  # closed already
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes who accepts
         self._listener.close()
+        self._threads[0].join(30)
 
 
 class SmtpPeer(SmtpHost):

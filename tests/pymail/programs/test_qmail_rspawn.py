@@ -1,5 +1,8 @@
 """qmail-rspawn as a process"""
 
+import os
+import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +14,10 @@ from pymail.unix.home import Home
 from pysvc import launch
 from tests.support import spawners
 from tests.support.homes import private_home
+from tests.support.services import children
+from tests.support.smtp_peer import SILENCE, Script, SmtpHost
 from tests.support.spawners import MESSAGE, Client, script
-from tests.support.world import TESTER, TESTER_GROUP, Place
+from tests.support.world import TESTER, TESTER_GROUP, Place, eventually
 
 
 class Instance:
@@ -20,7 +25,18 @@ class Instance:
 
     def __init__(self, place: Place) -> None:
         self.place, self.path = place, Path(private_home(place).path)
+        self.hosts: list[SmtpHost] = []
         spawners.write_message(self.path / "queue", TESTER, TESTER_GROUP)
+
+    def start_own(self, *scripts: Script) -> "tuple[Client, SmtpHost]":
+        """With this installation's qmail-remote; all mail goes to a host that takes so many connections."""
+        host = SmtpHost(*scripts)
+        self.hosts.append(host)
+        (self.path / "control/me").write_text("here.test\n")
+        (self.path / "control/smtproutes").write_text(f":[127.0.0.1]:{host.port}\n")
+        self.place.own()
+        env = {"PATH": f"{self.path}/bin:/bin:/usr/bin"}
+        return spawners.start(self.place, self.path / "bin/qmail-rspawn", env=env), host
 
     def start(self, text: str, **popen: object) -> Client:
         script(self.path / "remote", text)
@@ -29,8 +45,11 @@ class Instance:
 
 
 @pytest.fixture
-def instance(place: Place) -> Instance:
-    return Instance(place)
+def instance(place: Place) -> Iterator[Instance]:
+    made = Instance(place)
+    yield made
+    for host in made.hosts:
+        host.close()
 
 
 def test_no_queue(instance: Instance) -> None:
@@ -109,6 +128,90 @@ def test_own_qmail_remote(instance: Instance) -> None:
     client = spawners.start(instance.place, instance.path / "bin/qmail-rspawn", env=env)
     text = b"ZSorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n"
     assert client.deliver(b"a@b") == text
+
+
+HELLO = (b"220 hi ESMTP\r\n", b"250-there\r\n250 PIPELINING\r\n")
+GOOD = (b"250 mail\r\n", b"250 rcpt\r\n", b"354 go\r\n", b"250 done\r\n")
+ACCEPTED = b"K127.0.0.1 accepted message.\nRemote host said: 250 done\n"
+SENT = MESSAGE.replace(b"\n", b"\r\n") + b".\r\n"
+
+
+def test_a_worker_keeps_its_connection(instance: Instance) -> None:
+    client, host = instance.start_own([*HELLO, *GOOD * 3])
+    recipients = [b"a@x.test", b"b@x.test", b"c@y.test"]
+    for recipient in recipients:
+        assert client.deliver(recipient, sender=b"s@" + recipient) == ACCEPTED
+    assert client.end() == 0
+    host.finish()
+    (talk,) = host.talks
+    assert talk.messages == [SENT] * 3
+    assert talk.commands[2::3] == [b"RCPT TO:<%s>\r\n" % recipient for recipient in recipients]
+    assert talk.rest == b"QUIT\r\n"
+
+
+def test_deliveries_at_the_same_time_have_a_worker_each(instance: Instance) -> None:
+    client, host = instance.start_own(*[[HELLO[0], SILENCE]] * 2)
+    client.ask(b"a@x.test", 0)
+    client.ask(b"b@x.test", 1)
+    eventually(lambda: len(host.talks) == 2, what="two connections")
+    assert len(children(client.process.pid)) == 2
+
+
+def test_workers_look_like_the_program(instance: Instance) -> None:
+    client, host = instance.start_own([HELLO[0], SILENCE])
+    client.ask(b"a@x.test", sender=b"s@t")
+    eventually(lambda: host.talks and host.talks[0].commands, what="EHLO")
+    (worker,) = children(client.process.pid)
+    process = Path(f"/proc/{worker}")
+    assert process.joinpath("comm").read_text() == "qmail-remote\n"
+    assert process.joinpath("cmdline").read_bytes().rstrip(b"\0") == b"qmail-remote x.test s@t a@x.test"
+    assert os.readlink(process / "cwd") == str(instance.path)
+
+
+def test_a_worker_that_is_killed(instance: Instance) -> None:
+    """At work: its delivery has crashed. Idle: nobody notices. Its connections end without QUIT."""
+    client, host = instance.start_own([HELLO[0], SILENCE], [*HELLO, *GOOD], [*HELLO, *GOOD])
+    client.ask(b"a@x.test")
+    eventually(lambda: host.talks and host.talks[0].commands, what="EHLO")
+    kill_workers(client)
+    assert client.report() == (0, b"Zqmail-remote crashed.\n")
+    assert client.deliver(b"a@x.test") == ACCEPTED
+    kill_workers(client)
+    eventually(lambda: not children(client.process.pid), what="the end of the worker")
+    assert client.deliver(b"a@x.test") == ACCEPTED
+    assert client.end() == 0
+    host.finish()
+    assert [talk.rest for talk in host.talks[1:]] == [b"", b"QUIT\r\n"]
+
+
+def kill_workers(client: Client) -> None:
+    for worker in children(client.process.pid):
+        os.kill(worker, signal.SIGKILL)
+
+
+def test_idle_workers_take_leave(instance: Instance) -> None:
+    client, host = instance.start_own([*HELLO, *GOOD])
+    assert client.deliver(b"a@x.test") == ACCEPTED
+    host.finish()  # within seconds, although qmail-rspawn goes on
+    assert host.talks[0].rest == b"QUIT\r\n"
+    eventually(lambda: not children(client.process.pid), what="the end of the worker")
+    assert client.process.poll() is None
+
+
+def test_workers_finish_when_the_spawner_is_killed(instance: Instance) -> None:
+    client, host = instance.start_own([*HELLO, *GOOD])
+    assert client.deliver(b"a@x.test") == ACCEPTED
+    client.process.kill()
+    host.finish()
+    assert host.talks[0].rest == b"QUIT\r\n"
+
+
+def test_a_program_put_in_place_of_qmail_remote(instance: Instance) -> None:
+    """Within a second or so it is found, and the workers are given nothing more."""
+    client, _ = instance.start_own(*[[*HELLO, *GOOD * 100]] * 20)
+    assert client.deliver(b"a@x.test") == ACCEPTED
+    script(instance.path / "bin/qmail-remote", "printf 'r\\0Kother\\0'")
+    eventually(lambda: client.deliver(b"a@x.test") == b"Kother", what="the other program")
 
 
 def loads(monkeypatch: pytest.MonkeyPatch, home: Path, *hosts: bytes) -> int:

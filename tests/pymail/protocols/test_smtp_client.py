@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymail.protocols.smtp_client import BODY, LONGEST_TEXT, Conversation, Encoder, Replies, Reply, Server
+from pymail.protocols.smtp_client import (
+    BODY,
+    GROUP,
+    LONGEST_TEXT,
+    Conversation,
+    Encoder,
+    Replies,
+    Reply,
+    Server,
+    in_groups,
+)
 from pymail.protocols.smtp_data import COMPLETE, Scanner
 
 PIECES = st.sampled_from([b"\r", b"\n", b".", b"\r\n", b"a", b"..", b"\r\n.\r\n", b"\r.\r", b"\0", b"xyz"])
@@ -225,3 +235,121 @@ def test_paths(address: bytes, path: bytes) -> None:
 def test_text_of_a_reply_is_copied_but_for_nul() -> None:
     _, reports = converse([b"554 \xff\0\x1b"])
     assert reports[0].endswith(b"Remote host said: 554 \xff?\x1b\n")
+
+
+# Several messages over a connection, and commands in groups
+
+
+@pytest.mark.parametrize(
+    ("hello", "extended", "pipelining"),
+    [
+        (b"250-x\n250 PIPELINING\n", True, True),
+        (b"250-x\n250-pipelining \n250 8BITMIME\n", True, True),
+        (b"250-x\n250 PIPELININGS\n", True, False),
+        (b"250 PIPELINING\n", True, False),  # the server's name
+        (b"250-x\n250-\n250 \n", True, False),
+        (b"500-x\n500 PIPELINING\n", False, False),
+    ],
+)
+def test_what_ehlo_teaches(hello: bytes, extended: bool, pipelining: bool) -> None:
+    server = Server(b"1.2.3.4")
+    steps = Conversation(server, b"me", b"a@b", [b"c@d"]).talk()
+    next(steps)
+    assert steps.send(Reply(220, b"220 x eSMTP\n")) == b"EHLO me\r\n"
+    step = steps.send(Reply(int(hello[:3]), hello))
+    assert (server.extended, server.pipelining) == (extended, pipelining)
+    assert (step == b"HELO me\r\n") is not extended
+
+
+def known(pipelining: bool = True) -> Server:
+    """A server that has taken a message before."""
+    server = Server(b"192.0.2.1")
+    server.greeted = server.extended = True
+    server.pipelining = pipelining
+    return server
+
+
+def test_the_second_message_begins_with_mail() -> None:
+    steps = Conversation(known(), b"me", b"a@b", [b"c@d"]).talk()
+    assert next(steps) == b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n"
+    assert [steps.send(Reply(250, b"")), steps.send(Reply(250, b""))] == [b"", b""]
+    assert steps.send(Reply(354, b"")) is BODY
+
+
+@given(st.lists(st.integers(1, 2 * GROUP), min_size=1, max_size=30))
+def test_groups(sizes: list[int]) -> None:
+    commands = [bytes([number + 65]) * size for number, size in enumerate(sizes)]
+    sending = in_groups(commands)
+    assert b"".join(sending) == b"".join(commands)
+    for number, group in enumerate(sending):
+        assert len(group) <= max(GROUP, len(commands[number]))
+        assert b"".join(sending[:number]).startswith(b"".join(commands[:number]))  # sent before its reply
+
+
+CODES = st.sampled_from([250, 250, 250, 354, 421, 450, 503, 550, 554, 100])
+LONG = b"x" * 1000 + b"@y"
+
+
+class Held:
+    """A conversation held with a server that gives certain replies to MAIL, every RCPT, and DATA."""
+
+    def __init__(self, codes: list[int], final: int, recipients: list[bytes], pipelining: bool) -> None:
+        """final: the reply to the message, or to a dot alone."""
+        self.talk = Conversation(known(pipelining), b"me", b"a@b", recipients)
+        self.sent: list[bytes] = []
+        self.aborted = False
+        codes, steps = [*codes], self.talk.talk()
+        try:
+            step = next(steps)
+            while True:
+                if step in (BODY, b".\r\n"):
+                    self.sent.append(b"BODY" if step is BODY else b".\r\n")
+                    self.talk.sent = step is BODY
+                    code = final
+                else:
+                    self.sent.append(step)
+                    code = codes.pop(0)
+                step = steps.send(Reply(code, b"%d x\n" % code))
+        except StopIteration:
+            pass
+        except ConnectionAbortedError:
+            self.aborted = True
+            self.talk.died()
+
+
+@given(st.data(), st.integers(1, 9))
+def test_groups_change_no_report(data: st.DataObject, count: int) -> None:
+    """Whatever a server replies: in groups or one by one, the reports and what is sent after them agree."""
+    recipients = data.draw(st.lists(st.sampled_from([b"c@d", LONG]), min_size=count, max_size=count))
+    codes = data.draw(st.lists(CODES, min_size=count + 2, max_size=count + 2))
+    final = data.draw(CODES)
+    together, single = (Held(codes, final, recipients, pipelining) for pipelining in (True, False))
+    assert together.talk.reports == single.talk.reports
+    assert together.talk.begun == single.talk.begun == (b"BODY" in together.sent)
+    assert together.talk.accepted == single.talk.accepted
+    assert together.talk.judged
+    refused, accepted = codes[0] >= 400, [code < 400 for code in codes[1:-1]]
+    if b".\r\n" in together.sent:
+        assert codes[-1] < 400 and not any(accepted)  # nobody gets an empty message
+    if b"BODY" in together.sent:
+        assert not refused and any(accepted) and codes[-1] < 400
+        assert b"".join(together.sent) == b"".join(single.sent)
+    assert not together.aborted or (refused and any(accepted) and codes[-1] < 400)
+    assert not single.aborted
+
+
+@pytest.mark.parametrize("judgement", [0, 1, 2])
+def test_an_end_after_the_judgement_changes_nothing(judgement: int) -> None:
+    talk = Conversation(known(), b"me", b"a@b", [b"c@d"])
+    steps = talk.talk()
+    next(steps)
+    for _ in range(judgement):
+        steps.send(Reply(250, b""))
+    try:
+        steps.send(Reply(550, b"550 no\n"))
+    except StopIteration:
+        assert judgement == 2
+    before = list(talk.reports)
+    talk.died()
+    assert talk.reports == before
+    assert b"550 no" in before[-1]
