@@ -2,11 +2,16 @@
 
 Blanks vanish wherever they stand, what follows the third colon is the result, and the keyword is not
 looked at: an `ERROR` reply, which has two colons, gives an empty result. Source: RFC 1413, tcpserver(1).
+
+The result becomes a variable that shells see, and part of logs: unlike in the original, bytes that mean
+something there are replaced by `?`.
 """
 
 BLANKS = b" \t\r"
 COLONS = 3
 LONGEST = 257  # bytes collected; then the result is what there is
+_ACTIVE = b"\"$&'();<>\\`{|}"  # to a shell
+_HARMLESS = bytes(c if 33 <= c <= 126 and c not in _ACTIVE else ord("?") for c in range(256))
 
 
 def question(remote_port: int, local_port: int) -> bytes:
@@ -36,4 +41,4 @@ class Scanner:
 
     @property
     def result(self) -> bytes:
-        return self._collected.partition(b"\0")[0]  # no environment takes a NUL
+        return self._collected.partition(b"\0")[0].translate(_HARMLESS)  # no environment takes a NUL

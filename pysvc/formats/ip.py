@@ -86,6 +86,12 @@ def network(text: bytes) -> tuple[bytes, int] | None:
     return (packed, int(digits)) if packed is not None and int(digits) <= 8 * len(packed) else None
 
 
+def within(packed: bytes, network: bytes, size: int) -> bool:
+    """Whether an address has the first `size` bits of another one of its family."""
+    differing = int.from_bytes(packed, "big") ^ int.from_bytes(network, "big")
+    return len(packed) == len(network) and not differing >> (8 * len(packed) - size)
+
+
 def bits(packed: bytes) -> bytes:
     """The bits of an address as the characters 0 and 1."""
     return format(int.from_bytes(packed, "big"), f"0{8 * len(packed)}b").encode()

@@ -31,7 +31,7 @@ link-local host. The program then gets PROTO=TCP6, and every variable also with 
 import os
 
 from pysvc.formats import ip, number, ucspi
-from pysvc.unix import chain, outgoing, signals, tcp
+from pysvc.unix import chain, descriptors, outgoing, signals, tcp
 from pysvc.unix.options import BadOption, complaint
 from pysvc.unix.outgoing import Settings
 from pysvc.unix.settings import COMMON, COMMON_VALUES, ULONG, count, heard, take
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from pysvc.unix.settings import Values
-
-READ, WRITE = 6, 7  # where a UCSPI client has its connection
 
 
 def _local_ip(value: str) -> bytes:
@@ -67,7 +65,7 @@ VALUES: "Values" = {
 
 
 def main(argv: list[str]) -> int:
-    os.closerange(READ, WRITE + 1)
+    os.closerange(descriptors.READ, descriptors.WRITE + 1)
     signals.ignore(signals.SIGPIPE)
     settings = Settings()
     arguments = argv[1:]
@@ -90,20 +88,7 @@ def _start(settings: Settings, arguments: list[str]) -> "NoReturn":
         tcp.no_delay(connection)
     environment = dict(os.environb)
     ucspi.apply(environment, outgoing.learn(settings, connection).variables())
-    _move(connection.detach())
+    descriptors.as_client(connection.detach())
     signals.default(signals.SIGPIPE)
     with unable_to(f"run {program[0]}"):
         chain.run(program, environment)
-
-
-def _move(fd: int) -> None:
-    """Make the connection the two descriptors, for the program to inherit."""
-    with unable_to(f"set up descriptor {READ}"):
-        if fd == READ:
-            os.set_inheritable(fd, True)
-        else:
-            os.dup2(fd, READ)
-    with unable_to(f"set up descriptor {WRITE}"):
-        os.dup2(READ, WRITE)
-    if fd not in (READ, WRITE):
-        os.close(fd)

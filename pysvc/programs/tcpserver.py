@@ -72,7 +72,7 @@ import time
 
 from pysvc import launch
 from pysvc.engines.limits import Gate, Limit, Malformed
-from pysvc.formats import ip, number
+from pysvc.formats import number
 from pysvc.unix import activation, hosts, incoming, tcp
 from pysvc.unix.accepting import Server
 from pysvc.unix.incoming import Settings
@@ -129,7 +129,8 @@ def _start(settings: Settings, arguments: list[str]) -> int:
     uid, gid = _id("uid", settings.uid), _id("gid", settings.gid)
     listeners = activation.inherited(_socket.AF_INET, _socket.AF_INET6)
     if not listeners:
-        listeners = [tcp.listen(_address(settings, host), port, settings.backlog, settings.interface)]
+        address = hosts.own_address(host, settings.ipv4_only, settings.six)
+        listeners = [tcp.listen(address, port, settings.backlog, settings.interface)]
     settings.environment = dict(os.environb)
     settings.load_lookups()
     own = launch.preload(settings.program[0])
@@ -149,13 +150,6 @@ def _id(kind: str, word: str) -> int:
     if value > LARGEST_ID or (word and len(rest) == len(os.fsencode(word))):
         raise Fatal(f"unable to figure out {kind} for {word}")
     return value
-
-
-def _address(settings: Settings, host: str) -> bytes:
-    """The packed address to listen on. Fatal if the host has none."""
-    if host in ("", "0"):
-        return ip.ANY6 if settings.six else ip.ANY4
-    return hosts.addresses(host, settings.ipv4_only, settings.six)[0]
 
 
 def _become(uid: int, gid: int) -> None:

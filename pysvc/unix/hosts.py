@@ -32,6 +32,13 @@ def addresses(host: str, ipv4_only: bool, six: bool) -> list[bytes]:
     return [ip.mapped(packed) for packed in found] if six else found
 
 
+def own_address(host: str, ipv4_only: bool, six: bool) -> bytes:
+    """The packed address to listen on; that of all interfaces for 0. Fatal if the host has none."""
+    if host in ("", "0"):
+        return ip.ANY6 if six else ip.ANY4
+    return addresses(host, ipv4_only, six)[0]
+
+
 def _look_up(resolver: "dns.Resolver", name: bytes, ipv4_only: bool, six: bool) -> list[bytes]:
     kinds = (packets.A, packets.AAAA)
     for kind in kinds[:1] if ipv4_only else reversed(kinds) if six else kinds:

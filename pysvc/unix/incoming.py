@@ -5,7 +5,7 @@ import os
 
 from pysvc.formats import dns as packets
 from pysvc.formats import ip, number, tcprules, ucspi
-from pysvc.unix import chain, files, rules, signals, tcp
+from pysvc.unix import chain, descriptors, files, rules, signals, tcp
 from pysvc.unix.settings import ERRORS, STATUS, heard
 from pysvc.unix.strerr import PERMANENT, TEMPORARY, Fatal, reason, unable_to
 
@@ -21,6 +21,7 @@ MAXIMA = (b"MAXCONNIP", b"MAXCONNC")  # of the limits patch: connections of an a
 class Settings:
     """What tcpserver's options ask for, the program, and the environment to which variables are added."""
 
+    name = b"tcpserver"
     verbosity = ERRORS
     print_port = rules_optional = keep_ip_options = paranoid = ipv4_only = six = False
     delay = remote_name = remote_info = True
@@ -46,7 +47,7 @@ class Settings:
         """Tell of a step, in one write, if that is wanted."""
         if self.verbosity == STATUS:
             try:
-                os.write(2, b"tcpserver: " + line + b"\n")
+                os.write(2, b"%s: %s\n" % (self.name, line))
             except OSError:
                 pass  # nobody reads the log
 
@@ -91,7 +92,7 @@ def serve(
         settings.log(b"pid %d from %s" % (os.getpid(), connection.text(connection.remote_ip)))
         _prepare(settings, fd, connection)
         connection.interface = tcp.interface_name(address)
-        _look_up(settings, connection)
+        look_up(settings, connection)
         ucspi.apply(settings.environment, connection.variables())
         allowed = obey_rules(settings, connection, settings.environment)
         refusal = _refusal(connection, settings.environment, gate) if allowed else None
@@ -164,7 +165,7 @@ def _refusal(
 
 def _run(fd: int, program: list[str], environment: dict[bytes, bytes]) -> "NoReturn":
     with dropping("set up descriptors"):
-        _move(fd)
+        descriptors.as_server(fd)
     signals.default(signals.SIGPIPE)
     with dropping(f"run {program[0]}"):
         chain.run(program, environment)
@@ -187,7 +188,7 @@ def _prepare(settings: Settings, fd: int, connection: ucspi.Connection) -> None:
         socket.detach()
 
 
-def _look_up(settings: Settings, connection: ucspi.Connection) -> None:
+def look_up(settings: Settings, connection: ucspi.Connection) -> None:
     """Find out the names of both ends and who is at the other; what cannot be learnt stays unknown."""
     connection.local_host = settings.local_name
     if connection.local_host is None:
@@ -242,14 +243,3 @@ def obey_rules(settings: Settings, connection: ucspi.Connection, environment: di
         elif item[0]:  # no environment holds a variable without a name
             environment[item[0]] = item[1]
     return allowed
-
-
-def _move(fd: int) -> None:
-    """Make the connection descriptors 0 and 1, for the program to inherit. Raises OSError."""
-    if fd:
-        os.dup2(fd, 0)
-    else:
-        os.set_inheritable(0, True)
-    os.dup2(0, 1)
-    if fd > 1:
-        os.close(fd)

@@ -37,6 +37,18 @@ def test_replies(reply: bytes, expected: tuple[bool, bytes]) -> None:
     assert scan(reply) == expected
 
 
+def test_nothing_that_a_shell_or_a_terminal_would_obey() -> None:
+    assert scan(b"a:b:c:() { :; }; `reboot` $(x) \\ \"'<>&|\n") == (True, b"???:????reboot???x????????")
+    assert scan(b"a:b:c:\x1b]0;x\x07\x7f\xe9\n") == (True, b"?]0?x???")
+    harmless = bytes(c for c in range(33, 127) if c not in b"\"$&'();<>\\`{|}")
+    assert scan(b"a:b:c:" + harmless + b"\n") == (True, harmless)
+
+
+@given(st.binary())
+def test_any_reply_is_harmless(reply: bytes) -> None:
+    assert not scan(b"a:b:c:" + reply)[1].translate(None, bytes(range(33, 127)))
+
+
 @given(st.lists(st.text(alphabet="a: \t\r\n", max_size=6).map(str.encode), max_size=8))
 def test_pieces_make_no_difference(pieces: list[bytes]) -> None:
     scanner = Scanner()
