@@ -4,6 +4,7 @@
     2  write the message          5  unlink tmp/NAME
     3  fsync the file             6  fsync new, which holds the name; now it is delivered
 
+Before all that new is opened: what is short then leaves no message that was delivered and is tried again.
 A reader sees the whole message or none, and nothing is locked. NAME is time.pid.host, with pid_1 and so
 on for further deliveries of one process: unique as long as a host gives no process id twice in a second;
 a name that exists all the same is never overwritten. Source: maildir manual of qmail.
@@ -14,7 +15,7 @@ import time
 
 from pymail.delivery.deadline import within
 from pymail.delivery.message import Message, Unreadable
-from pysvc.unix.files import sync_directory, write_all
+from pysvc.unix.files import write_all
 from pysvc.unix.strerr import TEMPORARY, Fatal, temporary
 
 ATTEMPTS, PAUSE = 3, 2  # names tried; seconds between them, so that the clock moves on
@@ -53,14 +54,18 @@ def _why(folder: bytes) -> str:
 
 def _deliver(folder: bytes, head: bytes, message: Message) -> None:
     global _earlier
-    name, fd = _create(folder)
-    _earlier += 1
+    new = os.open(folder + b"new", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _fill(fd, head, message)
-        os.link(folder + b"tmp/" + name, folder + b"new/" + name)
+        name, fd = _create(folder)
+        _earlier += 1
+        try:
+            _fill(fd, head, message)
+            os.link(folder + b"tmp/" + name, folder + b"new/" + name)
+        finally:
+            _unlink(folder + b"tmp/" + name)
+        os.fsync(new)
     finally:
-        _unlink(folder + b"tmp/" + name)
-    sync_directory(folder + b"new")
+        os.close(new)
 
 
 def _create(folder: bytes) -> tuple[bytes, int]:

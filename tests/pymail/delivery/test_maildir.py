@@ -54,7 +54,7 @@ def test_order_of_steps(box: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             patch.setattr(os, name, recorded(name, getattr(os, name)))
         maildir.deliver(os.fsencode(f"{box}/"), b"", Message(fd))
     os.close(fd)
-    expected = ["open tmp", "write tmp", "fsync tmp", "link tmp", "unlink tmp", "open new", "fsync new"]
+    expected = ["open new", "open tmp", "write tmp", "fsync tmp", "link tmp", "unlink tmp", "fsync new"]
     assert done == expected
 
 
