@@ -147,9 +147,7 @@ class LogFiles:
         insist(f"switch to {name}", lambda: os.fchdir(self._folder))
         insist(f"write {name}/current to disk", lambda: os.fsync(self._fd))
         os.close(self._fd)
-        insist(
-            f"rename current to previous in directory {name}", lambda: os.rename("current", "previous")
-        )
+        insist(f"rename current to previous in directory {name}", lambda: os.rename("current", "previous"))
         self._fd = insist(f"create {name}/current", lambda: os.open("current", APPEND, 0o600))
         insist(f"set mode of {name}/current", lambda: os.fchmod(self._fd, IN_USE))
         insist(f"set mode of {name}/previous", lambda: os.chmod("previous", COMPLETE))
@@ -185,6 +183,7 @@ class LogFiles:
         while True:
             label = logname.name(time.time_ns(), code)
             try:
+                label = logname.after(label, os.listdir(b"."))
                 return os.link(file, label)
             except OSError as error:
                 _complain(f"unable to link to {self._name}/{label.decode()}, pausing: {reason(error)}")
@@ -201,9 +200,7 @@ class LogFiles:
         self._secure("newstate", None)
         insist(f"write {self._name}/processed to disk", lambda: files.sync_directory("."))
         insist(f"remove {self._name}/previous", lambda: os.unlink("previous"))
-        insist(
-            f"rename newstate to state in directory {self._name}", lambda: os.rename("newstate", "state")
-        )
+        insist(f"rename newstate to state in directory {self._name}", lambda: os.rename("newstate", "state"))
         self._finish("processed", logname.SAFE)
 
     def _processed(self, processor: bytes) -> bool:

@@ -16,5 +16,14 @@ def test_one_less_than_the_number_stays() -> None:
     assert logname.surplus(names, 4) == []
 
 
+def test_a_name_never_sorts_before_those_there_are() -> None:
+    names = [b"current", A + b".u", B + b".s", b"@short"]
+    assert logname.after(C + b".s", names) == C + b".s"
+    assert logname.after(B + b".u", names) == C + b".u"
+    assert logname.after(A + b".s", names) == C + b".s"
+    assert logname.after(A + b".s", [b"lock"]) == A + b".s"
+    assert logname.after(A + b".s", [b"@" + b"z" * 24]) == A + b".s"
+
+
 def test_what_counts_is_an_at_sign_and_room_for_a_label() -> None:
     assert logname.surplus([b"@short", b"@" + b"z" * 24, A, b"x" + A], 2) == [A]
