@@ -23,6 +23,7 @@ ARROWS = {
     "supervision":  "formats engines unix launch",
     "programs":     "formats engines protocols unix launch queue delivery supervision",
     "installation": "formats engines protocols unix launch queue delivery registry",
+    "proving":      "formats protocols unix launch queue programs installation registry",
     "views":        "formats unix supervision",
     "registry":     "",
     "package":      "",
@@ -33,7 +34,7 @@ EXCEPTIONS = {
 }
 # Commands that people type start slowly anyway; all others start often, or many at once.
 COMMANDS = ("pysvc.programs.pysvc", "pymail.programs.pymail", "pymail.programs.qmailctl")
-FOR_COMMANDS = ("installation", "views")
+FOR_COMMANDS = ("installation", "proving", "views")
 HEAVY = frozenset(
     "argparse click collections contextlib dataclasses dns enum functools logging pathlib psutil re "
     "selectors signal socket subprocess typing".split()
@@ -107,7 +108,7 @@ def forbidden(name: str) -> set[str]:
     folder = folder_of(name)
     allowed = {folder, "package", *ARROWS[folder].split()}
     if name in COMMANDS:
-        allowed |= {"installation", "registry", "views"}
+        allowed |= {"installation", "proving", "registry", "views"}
     used = {found.module for found in IMPORTS[name] if own(found.module)}
     upwards = {module for module in used if name.startswith("pysvc") and module.startswith("pymail")}
     return upwards | {module for module in used if folder_of(module) not in allowed}
