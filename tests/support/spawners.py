@@ -6,7 +6,9 @@ import subprocess
 from pathlib import Path
 
 from pymail.protocols.spawn import Reports, encode_request
-from tests.support.world import Place
+from pysvc.formats import cdb
+from tests.support.homes import GROUP_IDS, USER_IDS, Rooted, private_home
+from tests.support.world import TESTER, TESTER_GROUP, Place
 
 MESSAGE = b"Subject: x\n\nhello\n"
 PATIENCE = 30  # seconds for a report
@@ -77,3 +79,30 @@ def start(place: Place, *command: "str | Path", **popen: object) -> Client:
     client = Client(place.start(*command, **popen).process)  # type: ignore[arg-type]
     assert client.hello() == b"x"
     return client
+
+
+class Instance:
+    """A private instance with a message in its queue, for qmail-lspawn."""
+
+    def __init__(self, place: Place) -> None:
+        self.place, self.home = place, private_home(place)
+        self.path = Path(self.home.path)
+        write_message(self.path / "queue", TESTER, TESTER_GROUP)
+
+    def local(self, text: str) -> None:
+        """A script in the place of qmail-local."""
+        script(self.path / "bin/qmail-local", text)
+
+    def users(self, *records: tuple[bytes, bytes]) -> None:
+        (self.path / "users/cdb").write_bytes(cdb.build(list(records)))
+
+    def start(self, default: str = "./Maildir/", **popen: object) -> Client:
+        return start(self.place, self.path / "bin/qmail-lspawn", default, **popen)
+
+
+def start_rooted(rooted: Rooted, default: str) -> Client:
+    """A qmail-lspawn as qmail-start would start it, but with groups that no delivery may have."""
+    write_message(rooted.queue, USER_IDS["qmailq"], GROUP_IDS["qmail"])
+    groups = f"--groups=0,{GROUP_IDS['qmail']},{GROUP_IDS['vmail']}"
+    command = rooted.command("setpriv", groups, "/var/qmail/bin/qmail-lspawn", default)
+    return start(rooted.place, *command, as_root=True, cwd=Path("/"))

@@ -8,28 +8,9 @@ import pytest
 from pymail.protocols.spawn import encode_request
 from pysvc.formats import cdb
 from tests.support import spawners
-from tests.support.homes import GROUP_IDS, USER_IDS, Rooted, group_of, private_home, rooted_home
-from tests.support.spawners import MESSAGE, Client, script
-from tests.support.world import TESTER, TESTER_GROUP, Place, eventually
-
-
-class Instance:
-    """A private instance with a message in its queue."""
-
-    def __init__(self, place: Place) -> None:
-        self.place, self.home = place, private_home(place)
-        self.path = Path(self.home.path)
-        spawners.write_message(self.path / "queue", TESTER, TESTER_GROUP)
-
-    def local(self, text: str) -> None:
-        """A script in the place of qmail-local."""
-        script(self.path / "bin/qmail-local", text)
-
-    def users(self, *records: tuple[bytes, bytes]) -> None:
-        (self.path / "users/cdb").write_bytes(cdb.build(list(records)))
-
-    def start(self, default: str = "./Maildir/", **popen: object) -> Client:
-        return spawners.start(self.place, self.path / "bin/qmail-lspawn", default, **popen)
+from tests.support.homes import GROUP_IDS, USER_IDS, group_of, rooted_home
+from tests.support.spawners import MESSAGE, Instance, script, start_rooted
+from tests.support.world import TESTER_GROUP, Place, eventually
 
 
 @pytest.fixture
@@ -361,14 +342,6 @@ def identity(uid: int, gid: int, umask: str, folder: str) -> str:
     """What IDENTITY prints."""
     ids = f"Uid:\t{uid}\t{uid}\t{uid}\t{uid}\nGid:\t{gid}\t{gid}\t{gid}\t{gid}\nGroups:\t{gid} \n"
     return f"{ids}{umask}\n{folder}\n"
-
-
-def start_rooted(rooted: Rooted, default: str) -> Client:
-    """As qmail-start would, but with groups that no delivery may have."""
-    spawners.write_message(rooted.queue, USER_IDS["qmailq"], GROUP_IDS["qmail"])
-    groups = f"--groups=0,{GROUP_IDS['qmail']},{GROUP_IDS['vmail']}"
-    command = rooted.command("setpriv", groups, "/var/qmail/bin/qmail-lspawn", default)
-    return spawners.start(rooted.place, *command, as_root=True, cwd=Path("/"))
 
 
 @pytest.mark.root
