@@ -53,8 +53,8 @@ class Arrivals:
     ) -> float:
         """The time at which so many had come; each counts 1, or what weigh(name) says.
 
-        watch() is called at each look. Raises TimeoutError after `timeout` seconds, or PATIENCE in which nothing
-        came, and what watch() raises.
+        watch() is called at each look. Raises TimeoutError after `timeout` seconds or PATIENCE without any
+        arrival, and what watch() raises.
         """
         total, seen = 0, 0
         begin = time.monotonic()

@@ -105,9 +105,11 @@ class Inject:
             begin = time.monotonic()
             loop = rig.machine.start(*words)
             last = arrivals.wait(self.count // loops * loops, LIMIT)
-            loop.wait(30)
+            _, _, usage = os.wait4(loop.pid, 0)
+            loop.returncode = 0
             outcome.accepted = time.monotonic() - begin
             outcome.seconds = last - begin
+        outcome.cpu.append(("sendmail and the shell", 0.0, usage.ru_utime + usage.ru_stime))
         return outcome
 
 

@@ -133,8 +133,13 @@ def write(path: "Path | None", text: str) -> None:
         path.write_text(text)
 
 
+def catch_term() -> None:
+    """End by SystemExit on SIGTERM, so that the rig cleans up."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+
+
 def main() -> int:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the rig cleans up after itself
+    catch_term()
     options = arguments()
     works = chosen(options.only, options.quick)
     against = set() if options.ours_only else {work.against for work in works}

@@ -64,8 +64,9 @@ def title(pid: int, name: str) -> str:
 
 def short(command: str) -> str:
     """First and last word of a command, without directories and options; no dots of readproctitle."""
-    words = [word.rstrip("/").rpartition("/")[2].rstrip(":") for word in command.split()]
-    last = [word for word in words[1:][-1:] if word[:1] not in ("-", ".")]
+    parts = command.split()
+    words = [word.rstrip("/").rpartition("/")[2].rstrip(":") for word in parts]
+    last = [word for word in words[1:][-1:] if word[:1] not in ("-", ".") and parts[-2][:1] != "-"]
     return " ".join([*words[:1], *last])[:40]
 
 

@@ -53,7 +53,7 @@ WORKS = (
          2000, 0.8, original=LOCAL, times=2),
     Work("remote", "SMTP in, SMTP out to another host", Smtp(2000, remote=True), "messages/s", 2000, 0.8,
          original=REMOTE, times=2),
-    Work("recipients", "one message to 1 000 recipients at one host", Smtp(1, recipients=1000, remote=True),
+    Work("recipients", "One message to 1 000 recipients at one host", Smtp(1, recipients=1000, remote=True),
          "recipients/s", 1000, 0.5, times=1.5),
     Work("large", "10 MB messages to Maildir, 4 sessions", Smtp(20, 4, BIG), "MB/s", 20 * BIG / MEGABYTE, 1.0,
          times=2),
@@ -64,6 +64,6 @@ WORKS = (
     Work("sendmail", "sendmail from the shell, one after the other", Inject(300), "messages/s", 300, 0.5),
     Work("sendmail-20", "sendmail from the shell, 20 at a time", Inject(400, loops=20), "messages/s", 400,
          0.5),
-    Work("memory", "memory of all processes, persistent connections", Smtp(2000, memory=True), "MB", 0, 1.0,
+    Work("memory", "Memory of all processes, persistent connections", Smtp(2000, memory=True), "MB", 0, 1.0,
          memory=True),
 )  # fmt: skip

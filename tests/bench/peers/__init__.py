@@ -3,7 +3,6 @@
 What the loads need of one, as in `Peer`, and how each is set: the best reasonable settings, in `settings`.
 """
 
-from pathlib import Path
 from typing import Protocol
 
 
@@ -32,9 +31,7 @@ class Peer(System, Protocol):
     sendmail: str
 
     def queued(self) -> int:
-        """How many messages its queue holds."""
+        """How many messages its queue holds, without those of the backlog."""
 
-
-def count_files(*folders: Path) -> int:
-    """Regular files in whole trees, while others work in them."""
-    return sum(path.is_file() for folder in folders for path in folder.rglob("*"))
+    def backlog(self, count: int) -> None:
+        """Restart with a queue in which so many messages wait, and come to rest."""

@@ -1,7 +1,7 @@
 """pymail as `pymail install` leaves it: svscanboot's whole tree, the shipped run scripts, multilog's logs"""
 
 import pysvc
-from tests.bench.peers import count_files
+from tests.bench import backlog
 from tests.bench.rig import SINK_HOST, SINK_PORT, Rig
 from tests.support.mail import FQDN, MailSystem
 from tests.support.services import children
@@ -25,7 +25,7 @@ class Ours:
     settings = tuple(f"control/{name}: {value}" for name, value in CONTROLS.items())
 
     def __init__(self, rig: Rig) -> None:
-        self._rig = rig
+        self._rig, self._waiting = rig, 0
         self.system = MailSystem(rig.machine)
         self.system.sh(f"echo 127.0.1.1 {FQDN} >>/etc/hosts")
         rig.machine.tool("pymail", "install", "--fqdn", FQDN)
@@ -47,4 +47,10 @@ class Ours:
 
     def queued(self) -> int:
         queue = self._rig.inside("/var/qmail/queue")
-        return count_files(queue / "mess", queue / "todo")
+        return backlog.total((queue / "mess", queue / "todo")) - self._waiting
+
+    def backlog(self, count: int) -> None:
+        self.system.sh("svc -wd -d /service/qmail-send")
+        backlog.classic(self._rig, count)
+        self._waiting = count
+        self.system.sh("svc -wu -u /service/qmail-send")

@@ -1,6 +1,6 @@
 """Debian's Postfix with Debian's master.cf, but its own port, no chroot, and limits that leave it room"""
 
-from tests.bench.peers import count_files
+from tests.bench import backlog
 from tests.bench.rig import SINK_HOST, SINK_PORT, Rig
 from tests.support.services import children
 from tests.support.world import eventually
@@ -53,7 +53,7 @@ class Postfix:
     settings = (*(f"{name} = {SETTINGS[name]}" for name in TUNED), "master.cf: no chroot")
 
     def __init__(self, rig: Rig) -> None:
-        self._rig = rig
+        self._rig, self._waiting = rig, 0
         shell = rig.machine.sh
         lines = "".join(f"{name} = {value}\n" for name, value in SETTINGS.items())
         rig.machine.run("tee", "/etc/postfix/main.cf", stdin=lines.encode())
@@ -75,4 +75,18 @@ class Postfix:
 
     def queued(self) -> int:
         spool = self._rig.inside("/var/spool/postfix")
-        return count_files(*(spool / queue for queue in QUEUES))
+        return backlog.total(spool / queue for queue in QUEUES) - self._waiting
+
+    def backlog(self, count: int) -> None:
+        backlog.postfix(self._rig, count, self._defer_one)
+        self._waiting = count
+        self._rig.machine.sh("postfix stop && postfix start")
+        eventually(lambda: self._rig.connects(PORT), 60, "Postfix")
+
+    def _defer_one(self) -> None:
+        """Leave one message in the deferred queue."""
+        self._waiting = 0
+        text = f"echo x | sendmail -f waiting@source.test far@{SINK_HOST}"
+        self._rig.machine.sh(f"postconf -e defer_transports=smtp && postfix reload && {text}")
+        eventually(lambda: backlog.total([self._rig.inside("/var/spool/postfix/deferred")]), 20, "deferred")
+        self._rig.machine.sh("postconf -X defer_transports")
