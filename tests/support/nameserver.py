@@ -12,6 +12,9 @@ not disturb the machine. Standard input is a JSON object, standard output anothe
          "services" "ADDRESS PORT" -> what a server there sends to each client (latin-1)
          "hear"     wait until so many clients of the services have gone
          "silent"   ["ADDRESS PORT", ...]: where connecting is never answered
+         "client"   [the server's address, the client's] for the connection; default: those of IPv4
+         "waiting"  client addresses from which to connect before, and then to wait; the first end of another
+                    connection ends everything
          "signal"   a signal to be sent to the child as soon as the first query arrives
     out: "output"   what the connection brought, or what a command wrote to standard output (latin-1)
          "log"      descriptor 2 of the server
@@ -183,6 +186,11 @@ def run(work: dict) -> dict:
     return {"output": output, "log": log, "code": done.returncode}
 
 
+def children_of(pid: int) -> list[int]:
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        return [int(word) for word in children.read().split()]
+
+
 def conversation(work: dict) -> dict:
     with subprocess.Popen(
         work["command"], env=work["env"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -190,16 +198,23 @@ def conversation(work: dict) -> dict:
         assert server.stdout is not None and server.stderr is not None
         output = b""
         port = int(server.stdout.readline())
-        with socket.create_connection(("127.0.0.1", port)) as client:
+        address, source = work.get("client", ["127.0.0.1", "127.0.0.1"])
+        early = work.get("waiting", [])
+        waiting = [socket.create_connection((address, port), source_address=(one, 0)) for one in early]
+        with socket.create_connection((address, port), source_address=(source, 0)) as client:
             if "signal" in work:
                 arrived.wait(20)
-                with open(f"/proc/{server.pid}/task/{server.pid}/children") as children:
-                    os.kill(int(children.read().split()[0]), work["signal"])
+                os.kill(children_of(server.pid)[0], work["signal"])
             while part := client.recv(65536):
                 output += part
         log = b""
-        while not log.endswith(b"status: 0/40\n") or b"end" not in log:  # the server goes on
+        last = b"status: %d/40\n" % len(waiting)
+        while not log.endswith(last) or b" end " not in log:  # the server goes on
             log += os.read(server.stderr.fileno(), 65536)
+        for pid in children_of(server.pid):
+            os.kill(pid, signal.SIGKILL)
+        for connection in waiting:
+            connection.close()
         server.send_signal(signal.SIGTERM)
         log += server.stderr.read()
         code = server.wait()
