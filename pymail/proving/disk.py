@@ -297,16 +297,19 @@ MODELS: dict[str, Callable[[dict[str, int]], Model]] = {"ext4": Ext4, "posix": P
 
 
 def choices(axes: Sequence[int], most: int, random: Random) -> list[tuple[int, ...]]:
-    """Which outcomes to look at: all, if there are no more than `most`; else the oldest, the newest and a
-    sample, in which some disks have nearly everything and some nearly nothing."""
+    """Which outcomes to look at: all, if there are no more than `most`; else a sample, in which some disks
+    have everything that was done, some nothing of what was not synced, and most something in between."""
     if prod(axes) <= most:
         return list(product(*map(range, axes)))
-    found = {tuple(size - 1 for size in axes): None}
-    if most > 1:
-        found[(0,) * len(axes)] = None
-    for _ in range(4 * most):
-        if len(found) >= most:
-            break
-        kept = random.choice((0.1, 0.5, 0.9))
-        found[tuple(size - 1 if random.random() < kept else random.randrange(size) for size in axes)] = None
+    found: dict[tuple[int, ...], None] = {}
+    while len(found) < most:
+        newest = random.choice((0, 0.1, 0.5, 0.9, 1))
+        oldest = 0 if newest else 1
+        found[tuple(_outcome(size, newest, oldest, random) for size in axes)] = None
     return list(found)
+
+
+def _outcome(size: int, newest: float, oldest: float, random: Random) -> int:
+    if random.random() < newest:
+        return size - 1
+    return 0 if random.random() < oldest else random.randrange(size)

@@ -70,8 +70,8 @@ def letters(count: int, seed: int) -> list[Letter]:
 def mailboxes(everything: list[Letter], files: Mapping[str, bytes]) -> tuple[Copies, list[str]]:
     """What readers of the mailboxes see: copies by (token, place), and what they see but should not.
 
-    files: by their paths relative to the home. A torn message at the end of an mbox is no complaint: the
-    mbox format cannot do without.
+    files: by their paths relative to the home. A torn message in an mbox is no complaint: that format
+    cannot do without.
     """
     known = {letter.token: letter for letter in everything}
     copies: Copies = Counter()
@@ -105,11 +105,18 @@ def whole(known: Mapping[str, Letter], content: bytes) -> str | None:
 
 
 def _entries(known: Mapping[str, Letter], content: bytes) -> Iterator[str]:
-    """The tokens of the messages in an mbox that a reader finds whole."""
+    """The tokens of the messages in an mbox that a reader finds, each in an entry of its own.
+
+    An entry may go on after its message: with what is left of a torn one that has lost its beginning.
+    """
     for entry in _ENTRY.split(content):
         line, _, text = entry.partition(b"\n")
-        # two openings: a torn message runs into the next one, which a reader then does not see
-        if line.startswith(b"From ") and text.endswith(b"\n") and text.count(b"Return-Path: ") == 1:
-            token = whole(known, text[:-1])
-            if token is not None:
-                yield token
+        found = _TOKEN.search(text)
+        letter = known.get(found[1].decode()) if found else None
+        if letter is None or not line.startswith(b"From "):
+            continue
+        end = text.find(letter.body) + len(letter.body)
+        own = text[:end]
+        # two openings: a torn message runs into this one, which a reader then does not see
+        if own.count(b"Return-Path: ") == 1 and text[end : end + 1] == b"\n" and whole(known, own):
+            yield letter.token

@@ -98,6 +98,7 @@ def _clean_later(home: Home, now: int) -> None:
     """What qmail-clean does now and then, and readers of Maildirs."""
     os.chdir(home.file("queue"))
     cleanup.expire_pids(now)
+    cleanup.expire_envelopes(now)
     for name in MAILDIRS:
         os.chdir(home.file("alias", name))
         maildir.clean_tmp(now)
