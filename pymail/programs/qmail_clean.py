@@ -4,7 +4,7 @@ Synopsis:    qmail-clean
 Descriptors: 0   commands, each ended by NUL: foop/N, todo/N
              1   one byte for each: + done, ! not everything could be removed, x not understood
 Files:       queue/intd queue/todo queue/mess   what is removed
-             queue/pid           what dead writers left, looked at now and then
+             queue/pid           what dead writers left, looked at now and then; queue/intd likewise
 Exit codes:  0 no more commands; 100 nobody takes the answers; 111 no queue, or commands unreadable
 
 Runs as qmailq; qmail-start starts it.
@@ -20,6 +20,7 @@ from pysvc.unix.files import BLOCK, write_all
 from pysvc.unix.strerr import unable_to
 
 PATIENCE = 31  # commands from one look at pid/ to the next
+PAUSE = 76431  # seconds from one look at intd/ to the next, at least
 NOT_TAKEN = 100
 
 
@@ -30,10 +31,14 @@ def main(argv: list[str]) -> int:
     os.umask(0o077)
     cleanup.claim()
     signals.ignore(signals.SIGPIPE)
-    left, rest = 0, b""
+    left, rest, next_look = 0, b"", 0
     while True:
         if left <= 0:
-            cleanup.expire_pids(int(time.time()))
+            now = int(time.time())
+            cleanup.expire_pids(now)
+            if now >= next_look:
+                cleanup.expire_envelopes(now)
+                next_look = now + PAUSE
             left = PATIENCE
         with unable_to("read commands"):
             data = os.read(0, BLOCK)

@@ -13,7 +13,7 @@ from pysvc.unix.files import sync_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 DONE, TROUBLE, UNKNOWN = b"+", b"!", b"x"
 OSSIFIED = 129600         # seconds; a writer kills itself after 86400, so what is older has no owner
@@ -103,13 +103,34 @@ def _remove(path: str) -> bool:
 
 def expire_pids(now: int) -> None:
     """Remove what dead writers left in pid/; now: Unix seconds. Errors do not matter."""
+    _expire("pid", now, lambda name: True)
+
+
+def expire_envelopes(now: int) -> None:
+    """Remove what is left in intd/ of messages that are gone; now: Unix seconds. Errors do not matter.
+
+    qmail-send finds strays by their mess, which here a power loss has taken. A later message of the
+    same number could not be queued.
+    """
+    _expire("intd", now, _is_gone)
+
+
+def _is_gone(name: str) -> bool:
+    if not name.isdigit():
+        return False
+    paths = (layout.path_of(kind, int(name)) for kind in ("mess", "todo"))
+    return not any(os.path.lexists(path) for path in paths)
+
+
+def _expire(directory: str, now: int, removable: "Callable[[str], bool]") -> None:
     try:
-        entries = list(os.scandir("pid"))
+        entries = list(os.scandir(directory))
     except OSError:
         return
     for entry in entries:
         try:
-            if now >= int(entry.stat(follow_symlinks=False).st_atime) + OSSIFIED:
+            old = now >= int(entry.stat(follow_symlinks=False).st_atime) + OSSIFIED
+            if old and removable(entry.name):
                 os.unlink(entry.path)
         except OSError:
             pass

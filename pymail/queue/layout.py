@@ -41,3 +41,8 @@ def split_path(kind: str, number: int) -> str:
 def flat_path(kind: str, number: int) -> str:
     """The path of a message's file in todo, intd or bounce."""
     return f"{kind}/{number}"
+
+
+def path_of(kind: str, number: int) -> str:
+    """The path of a message's file of any kind."""
+    return (split_path if kind in SPLIT_DIRECTORIES else flat_path)(kind, number)

@@ -6,7 +6,7 @@ Source: qmail-send.c pqstart, pqadd, pqfinish.
 import os
 
 from pymail.engines.schedule import SYSTEM_TROUBLE, plausible
-from pymail.queue.layout import CHANNELS, SPLIT, flat_path, split_path
+from pymail.queue.layout import CHANNELS, SPLIT, SPLIT_DIRECTORIES, flat_path, split_path
 from pymail.queue.recipients import channel_path, exists, modified
 from pymail.queue.shared import Shared
 from pymail.unix.record import Record
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def numbers(kind: str, record: Record) -> "Iterator[int]":
-    """The messages that have a file in a split directory; whatever else lies there is passed over."""
-    for part in range(SPLIT):
-        directory = f"{kind}/{part}"
+    """The messages that have a file of a kind; whatever else lies there is passed over."""
+    parts = [f"{kind}/{part}" for part in range(SPLIT)] if kind in SPLIT_DIRECTORIES else [kind]
+    for directory in parts:
         entries = None
         while entries is None:
             try:

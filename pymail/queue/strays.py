@@ -1,13 +1,14 @@
 """Messages that were never completed, or not completely removed: mess/S/N without todo and info
 
-qmail-queue ends itself after 24 hours, so what is older than 36 belongs to nobody.
-Source: qmail-send.c cleanup_do; qmail INTERNALS section 6.
+qmail-queue ends itself after 24 hours, so what is older than 36 belongs to nobody. Where names may reach
+the disk in any order a power loss can also leave the other files of a message that is gone; these are
+removed too. Source: qmail-send.c cleanup_do; qmail INTERNALS section 6.
 """
 
 import os
 
 from pymail.queue.cleaner import Cleaner
-from pymail.queue.layout import flat_path, split_path
+from pymail.queue.layout import flat_path, path_of
 from pymail.queue.recipients import exists
 from pymail.queue.restart import numbers
 from pymail.queue.shared import Shared
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 OSSIFIED = 129600  # seconds, 36 hours
+REST = ("local", "remote", "bounce")  # what may be left of a message that is gone, besides intd: see cleanup
 PAUSE = 76431      # seconds between two scans
 MOST = 50          # files looked at between two looks at everything else
 
@@ -28,7 +30,7 @@ class Strays:
 
     def __init__(self, shared: Shared, cleaner: Cleaner) -> None:
         self._shared, self._cleaner = shared, cleaner
-        self._scan: Iterator[int] | None = None
+        self._scan: Iterator[tuple[str, int]] | None = None
         self._next_scan = 0
 
     def wanted_at(self) -> int:
@@ -42,16 +44,23 @@ class Strays:
         if self._scan is None:
             if now < self._next_scan:
                 return
-            self._scan = numbers("mess", self._shared.record)
+            self._scan = ((kind, n) for kind in ("mess", *REST) for n in numbers(kind, self._shared.record))
         for _ in range(MOST):
-            number = next(self._scan, None)
-            if number is None:
+            found = next(self._scan, None)
+            if found is None:
                 self._scan, self._next_scan = None, now + PAUSE
                 break
-            if _is_stray(number, now):
-                self._remove(number)
+            if _is_stray(*found, now):
+                self._remove(*found)
 
-    def _remove(self, number: int) -> None:
+    def _remove(self, kind: str, number: int) -> None:
+        if kind != "mess":
+            try:
+                os.unlink(path_of(kind, number))
+            except OSError:
+                self._shared.record.warn(f"unable to unlink {path_of(kind, number)}")
+            return
+
         def answered(done: bool) -> None:
             if not done:
                 path = flat_path("foop", number)
@@ -60,11 +69,11 @@ class Strays:
         self._cleaner.ask("foop", number, answered)
 
 
-def _is_stray(number: int, now: int) -> bool:
-    """Whether a message certainly belongs to nobody."""
+def _is_stray(kind: str, number: int, now: int) -> bool:
+    """Whether a file certainly belongs to no message, or to one that nobody owns."""
     try:
-        if now <= int(os.stat(split_path("mess", number)).st_atime) + OSSIFIED:
+        if now <= int(os.stat(path_of(kind, number)).st_atime) + OSSIFIED:
             return False
-        return not exists(split_path("info", number)) and not exists(flat_path("todo", number))
+        return not exists(path_of("info", number)) and not exists(path_of("todo", number))
     except OSError:
         return False
