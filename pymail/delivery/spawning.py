@@ -54,27 +54,20 @@ class Spawner:
     """Deliveries that were asked for, each in a process of its own or done by a worker."""
 
     __slots__ = (
-        "_by_pid", "_child", "_handlers", "_name", "_outputs", "_owner", "_poll", "_prepare",
-        "_reading", "_reports", "_requests", "_signals", "_slots", "_ticks", "plan", "pool",
+        "_by_pid", "_child", "_handlers", "_name", "_outputs", "_owner", "_poll", "_reading", "_reports",
+        "_requests", "_signals", "_slots", "_ticks", "plan", "pool",
     )  # fmt: skip
 
-    def __init__(
-        self,
-        home: Home,
-        name: str,
-        slots: Slots,
-        child: "Callable[[Request], int]",
-        prepare: "Callable[[Request], None] | None" = None,
-    ) -> None:
+    def __init__(self, home: Home, name: str, slots: Slots, child: "Callable[[Request], int]") -> None:
         """name: of the program. child: what a process for one delivery does, to its exit code; it may chain
-        to a program. prepare: called before each fork of such a process, in the spawner itself.
+        to a program.
 
         plan(request, go), which may be set before run(), decides how a delivery is done, by calling go once,
         now or later: with a Work for a worker of `pool`, with None for a process of its own, with an exit
         code if there is nothing to do. Where no worker can be had it is a process of its own, too.
         """
         self._owner, self._name = home.uid("qmailq"), name
-        self._slots, self._child, self._prepare = slots, child, prepare
+        self._slots, self._child = slots, child
         self.plan: Plan = own_process
         self._by_pid: dict[int, int] = {}   # processes of their own: their delnums
         self._outputs: dict[int, int] = {}  # delnums: pipes that somebody may still write to
@@ -169,6 +162,10 @@ class Spawner:
 
     def _carry_out(self, request: Request, message: int, work: Work | None) -> bytes | None:
         """Have a delivery done by a process; the report if that is not possible."""
+        if work is not None and work.answers:
+            if self._employ(request.delnum, work, (message,)):
+                return None
+            work = None
         try:
             output, writer = os.pipe()
         except OSError:
@@ -186,10 +183,11 @@ class Spawner:
         self.watch(output, lambda: self._read_output(request.delnum))
         return None
 
-    def _employ(self, delnum: int, work: Work, fds: tuple[int, int]) -> bool:
+    def _employ(self, delnum: int, work: Work, fds: tuple[int, ...]) -> bool:
         """Whether a worker could be had."""
+        answered = self._said if work.answers else self._answered
         try:
-            self.pool.give(work, fds, lambda answer: self._answered(delnum, answer))
+            self.pool.give(work, fds, lambda answer: answered(delnum, answer))
         except OSError:
             return False
         return True
@@ -200,9 +198,14 @@ class Spawner:
         code = answer[0] if answer is not None else CRASHED
         self._report(delnum, self._slots.ended(delnum, code))
 
+    def _said(self, delnum: int, answer: bytes | None) -> None:
+        """A worker has done a delivery, and its answer says all."""
+        code, output = (CRASHED, b"") if answer is None else (answer[0], answer[1:])
+        for data in (output, b"") if output else (b"",):
+            self._slots.output(delnum, data)
+        self._report(delnum, self._slots.ended(delnum, code))
+
     def _fork(self, request: Request, message: int, writer: int) -> None:
-        if self._prepare is not None:
-            self._prepare(request)
         pid = launch.fork(self._name, lambda: self._deliver(request, message, writer))
         self._by_pid[pid] = request.delnum
 

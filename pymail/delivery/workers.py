@@ -13,10 +13,11 @@ one; nobody ever waits for a busy worker. In the worker a Channel brings the wor
 
     pool.give(Work(key, request, body), (message, output), done)
 
-A pair of sockets is between the two. The request travels with its descriptors (SCM_RIGHTS); the answer
-begins with the exit code, one byte, and whatever comes that way is believed to be nothing else: the worker
-may by now belong to a user. A worker ends when its end of the pair says so, that is when it has waited too
-long, has worked enough, or the spawner is gone; an end of its own counts as the crash of its delivery.
+A pair of sockets is between the two. The request travels with its descriptors (SCM_RIGHTS), after a byte
+that counts them; the answer begins with the exit code, one byte, and whatever comes that way is believed to
+be nothing else: the worker may by now belong to a user. A worker ends when its end of the pair says so, that
+is when it has waited too long, has worked enough, or the spawner is gone; an end of its own counts as the
+crash of its delivery.
 """
 
 import _socket
@@ -45,12 +46,17 @@ _FD = struct.calcsize("i")
 
 class Work:
     """A piece of work: the key of the workers that may do it; the request that one of them gets, at least
-    one and at most LONGEST bytes; and what a new worker runs, to its exit code."""
+    one and at most LONGEST bytes; and what a new worker runs, to its exit code.
 
-    __slots__ = ("body", "key", "request")
+    answers: whether all that is to be said comes with the answer, so that no pipe is needed.
+    """
 
-    def __init__(self, key: "Hashable", request: bytes, body: "Callable[[Channel], int]") -> None:
-        self.key, self.request, self.body = key, request, body
+    __slots__ = ("answers", "body", "key", "request")
+
+    def __init__(
+        self, key: "Hashable", request: bytes, body: "Callable[[Channel], int]", answers: bool = False
+    ) -> None:
+        self.key, self.request, self.body, self.answers = key, request, body, answers
 
 
 # In the spawner
@@ -66,7 +72,8 @@ class _Worker:
 
     def send(self, request: bytes, fds: "Sequence[int]") -> None:
         rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))] if fds else []
-        self.connection.sendmsg([request], rights, _socket.MSG_NOSIGNAL | _socket.MSG_DONTWAIT)
+        data = b"%c%s" % (len(fds), request)
+        self.connection.sendmsg([data], rights, _socket.MSG_NOSIGNAL | _socket.MSG_DONTWAIT)
 
 
 class Pool:
@@ -93,7 +100,7 @@ class Pool:
     def give(self, work: Work, fds: "Sequence[int]", done: "Callable[[bytes | None], None]") -> None:
         """Have a piece of work done; done(answer) is called when it is, with None if the worker crashed.
 
-        fds: in the worker the first is descriptor 0, the second 1 and 2; the caller closes his own.
+        fds: in the worker the first is descriptor 0, the second, if any, 1 and 2; the caller closes his own.
         Raises OSError if nobody can do it now; done is then never called.
         """
         if len(work.request) > LONGEST:
@@ -207,7 +214,7 @@ class Pool:
 class Channel:
     """The worker's end. Between two pieces of work descriptors 0, 1 and 2 are /dev/null."""
 
-    __slots__ = ("_connection", "_null")
+    __slots__ = ("_connection", "_null", "_placed")
 
     def __init__(self, fd: int) -> None:
         """Keep this descriptor, and nothing else that is the spawner's, neither files nor signals."""
@@ -216,6 +223,7 @@ class Channel:
         os.closerange(fd + 1, HIGHEST)
         self._connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, fd)
         self._null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+        self._placed: Sequence[int] = (0, 1, 2)
         self._let_go()
 
     def fileno(self) -> int:
@@ -223,19 +231,28 @@ class Channel:
         return self._connection.fileno()
 
     def take(self) -> bytes | None:
-        """Wait for the next request, and put its descriptors in their places; None: there are no more."""
+        """Wait for the next request, and put its descriptors in their places; None: there are no more.
+
+        There is no request either where descriptors got lost on their way: no message would be taken for
+        an empty one.
+        """
         space = _socket.CMSG_SPACE(DESCRIPTORS * _FD)
         try:
-            request, messages, _, _ = self._connection.recvmsg(LONGEST, space, _socket.MSG_CMSG_CLOEXEC)
+            data, messages, _, _ = self._connection.recvmsg(LONGEST + 1, space, _socket.MSG_CMSG_CLOEXEC)
         except ConnectionError:
             return None
+        fds: list[int] = []
         for _, _, rights in messages:
-            fds = struct.unpack(f"{len(rights) // _FD}i", rights)
-            for target, fd in zip((0, 1), fds, strict=False):
-                os.dup2(fd, target)
-                os.close(fd)
+            fds += struct.unpack(f"{len(rights) // _FD}i", rights)
+        if not data or len(fds) != data[0]:
+            return None
+        for target, fd in enumerate(fds):
+            os.dup2(fd, target)
+            os.close(fd)
+        if len(fds) > 1:
             os.dup2(1, 2)
-        return request or None
+        self._placed = (0, 1, 2) if len(fds) > 1 else range(len(fds))
+        return data[1:]
 
     def answer(self, code: int, data: bytes = b"") -> None:
         """Let go of the descriptors, then tell how it went; the end of the spawner is noticed by take()."""
@@ -246,7 +263,7 @@ class Channel:
             pass
 
     def _let_go(self) -> None:
-        for fd in (0, 1, 2):
+        for fd in self._placed:
             os.dup2(self._null, fd)
 
 

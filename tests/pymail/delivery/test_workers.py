@@ -2,6 +2,7 @@
 
 import errno
 import os
+import resource
 import select
 import signal
 import time
@@ -281,3 +282,17 @@ def test_no_process_can_be_had(spawner: Spawner, monkeypatch: pytest.MonkeyPatch
         with pytest.raises(BlockingIOError):
             spawner.give(Work("a", b"1", echo))
     assert spawner.connections == 0
+
+
+def test_descriptors_that_got_lost(spawner: Spawner) -> None:
+    """As where the worker may open no more: it must not take /dev/null for the message."""
+
+    def poor(channel: Channel) -> int:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (4, 4))  # 0 to 2, and /dev/null once more
+        return workers.serve(channel, "qmail-x", lambda request: 0)
+
+    assert spawner.do(Work("a", b"no descriptors", poor)) == b"\0"
+    message = os.open("/dev/null", os.O_RDONLY)
+    assert spawner.do(Work("a", b"1", poor), message, message) is None
+    assert spawner.do(Work("a", b"1", poor), message) is None
+    os.close(message)
