@@ -54,12 +54,15 @@ def _open(path: bytes) -> tuple[int, bool]:
             fd = os.open(path, os.O_RDWR | FLAGS, 0o600)
         except PermissionError:
             fd = os.open(path, os.O_WRONLY | FLAGS, 0o600)  # a spool that one may only add to
-        locked = _lock(fd)
         try:
+            locked = _lock(fd)
             if not locked or os.path.samestat(os.stat(path), os.fstat(fd)):
                 return fd, locked
         except FileNotFoundError:
             pass
+        except BaseException:
+            os.close(fd)  # and a lock that has come too late: this process may go on to deliver elsewhere
+            raise
         os.close(fd)
 
 

@@ -87,6 +87,21 @@ def test_the_lock_is_waited_for_half_a_minute(tmp_path: Path, monkeypatch: pytes
     assert (tmp_path / "box").read_bytes() == b""
 
 
+def test_a_lock_that_comes_too_late_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(fd: int) -> None:
+        real(fd)
+        raise Fatal("too late")
+
+    real = lock.lock
+    with monkeypatch.context() as patch:
+        patch.setattr(lock, "lock", late)
+        with pytest.raises(Fatal, match="too late"):
+            deliver(tmp_path / "box")
+    other = os.open(tmp_path / "box", os.O_WRONLY)
+    lock.try_lock(other)
+    os.close(other)
+
+
 def test_new_file_is_made_durable_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")))
