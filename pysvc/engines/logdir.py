@@ -13,6 +13,7 @@ READ = 1024      # bytes that the original reads at a time; it writes what it ha
 BUFFER = 512     # bytes that it gathers before it writes
 PIECE = 1000     # bytes of a line that it puts into the buffer as one piece; the rest one by one
 MARGIN = 2000    # this far from the limit a file ends with its next newline
+NEWLINE = 10
 
 
 class Current:
@@ -28,54 +29,57 @@ class Current:
         """Fewer bytes than this can be written without another look at the limit."""
         return self.limit - MARGIN - self.size
 
-    @property
-    def full(self) -> bool:
-        """Whether the file ends before any other byte."""
-        return self.size >= self.limit
+    def divide(self, text: bytes, inside: bool) -> "Iterator[tuple[bytes, bool]]":
+        """Count text and cut it where files end: (bytes, whether the file ends after them).
 
-    def share(self, chunk: bytes) -> int:
-        """How many bytes of the next write belong into this file, which is not full."""
-        count = min(len(chunk), self.limit - self.size)
+        text: what became ready in one of the original's reads. inside: as in writes(). Where the file ends,
+        the caller sets the size to that of the next one before it goes on.
+        """
+        done = at = 0
+        for end in writes(text, inside):
+            while at < end:
+                if self.size >= self.limit:
+                    yield text[done:at], True
+                    done = at
+                count = self._share(text, at, end)
+                self.size += count
+                at += count
+                if self.room <= 0 and text[at - 1] == NEWLINE:
+                    yield text[done:at], True
+                    done = at
+        if done < at:
+            yield text[done:], False
+
+    def _share(self, text: bytes, start: int, end: int) -> int:
+        """How many bytes of the write text[start:end] belong into this file, which is not full."""
+        count = min(end - start, self.limit - self.size)
         if count < self.room:
             return count
-        return chunk.rfind(b"\n", 0, count) + 1 or count
-
-    def wrote(self, data: bytes) -> bool:
-        """Count what was written; whether the file ends here."""
-        self.size += len(data)
-        return self.size >= self.limit - MARGIN and data.endswith(b"\n")
+        newline = text.rfind(b"\n", start, start + count)
+        return count if newline < 0 else newline + 1 - start
 
 
-def chunks(text: bytes, inside: bool) -> "Iterator[bytes]":
-    """The writes of the original for what became ready in one of its reads.
+def writes(text: bytes, inside: bool) -> "Iterator[int]":
+    """Where the writes end that the original makes of what became ready in one of its reads.
 
     inside: whether text begins behind the first PIECE bytes of a line.
     """
-    pending = b""
-    for piece, single in _pieces(text, inside):
-        rest = piece
-        while len(pending) + len(rest) > BUFFER:
-            room = BUFFER - len(pending) if single else 0
-            if pending + rest[:room]:
-                yield pending + rest[:room]
-            pending, rest = b"", rest[room:]
-            if not single and len(rest) > BUFFER:
-                yield rest
-                rest = b""
-        pending += rest
-    if pending:
-        yield pending
-
-
-def _pieces(text: bytes, inside: bool) -> "Iterator[tuple[bytes, bool]]":
-    """(bytes, whether they are put one by one), line by line."""
-    start = 0
-    while start < len(text):
-        end = text.find(b"\n", start)
-        if end < 0:
-            end = len(text)
-        head = start if inside else min(start + PIECE, end)
-        if head > start:
-            yield text[start:head], False
-        yield text[head : end + 1], True
-        inside, start = False, end + 1
+    begin = at = 0  # text[begin:at] waits in the buffer
+    while at < len(text):
+        if not inside:
+            at = text.rfind(b"\n", at, begin + BUFFER) + 1 or at  # whole lines that fit
+        newline = text.find(b"\n", at)
+        end = newline + 1 or len(text)
+        head = at if inside else min(at + PIECE, end if newline < 0 else newline)
+        if head - begin > BUFFER and at > begin:
+            yield at
+            begin = at
+        if head - begin > BUFFER:
+            yield head
+            begin = head
+        while end - begin > BUFFER:
+            begin += BUFFER
+            yield begin
+        at, inside = end, False
+    if begin < at:
+        yield at

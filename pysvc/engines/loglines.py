@@ -4,13 +4,13 @@ A line is held back until its end has come or enough of it to decide about it; w
 line goes through as it comes. So memory does not grow with the length of a line.
 """
 
-from itertools import compress
-
 from pysvc.engines.logdir import READ
 from pysvc.formats import logscript
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pysvc.formats.logscript import Script
 
 
@@ -51,11 +51,17 @@ class Lines:
         most = len(self._held) + len(stamp)
         if most + len(data) * (1 + len(stamp)) < room:  # nothing but newlines would do
             return len(data)
-        for start in range(0, len(data), READ):
-            most += READ + data.count(b"\n", start, start + READ) * len(stamp)
-            if most >= room:
-                return start or READ
-        return len(data)
+        few, many = 0, len(data) // READ + 2  # reads that leave less; that do not, or are not there
+        while many - few > 1:
+            some = (few + many) // 2
+            part = data[few * READ : some * READ]
+            newlines = len(part) - len(part.replace(b"\n", b""))  # several times as fast as count()
+            with_them = most + (some - few) * READ + newlines * len(stamp)
+            if with_them < room:
+                few, most = some, with_them
+            else:
+                many = some
+        return min(max(few, 1) * READ, len(data))
 
     def take(self, data: bytes, stamp: bytes) -> Batch:
         """What to do with data.
@@ -64,43 +70,74 @@ class Lines:
         """
         taking = self._taking
         end = 0 if taking is None else data.find(b"\n") + 1 or len(data)
-        text = _labelled(self._held, data[end:], stamp)
+        rest = data[:end]
+        if taking is not None and not rest.endswith(b"\n"):
+            return Batch([rest if takes else b"" for takes in taking])
+        self._taking = None
+        batch = self._chosen(data[end:], stamp) if self._selective else self._all(data[end:], stamp)
+        if taking is not None:
+            own = zip(batch.texts, taking, strict=True)
+            batch.texts = [rest + text if takes else text for text, takes in own]
+        return batch
+
+    def _all(self, data: bytes, stamp: bytes) -> Batch:
+        """data, which begins in no long line, for every directory."""
+        text = _labelled(self._held, data, stamp)
         whole = text.rfind(b"\n") + 1
         if len(text) - whole >= logscript.MATCHED:
             whole = len(text)
+            self._taking = [True] * len(self._script.directories)
         self._held = text[whole:]
-        if taking is None:
-            return self._route(text[:whole])
-        rest = data[:end]
-        if not rest.endswith(b"\n"):
-            return Batch([rest if takes else b"" for takes in taking])
-        batch = self._route(text[:whole])
-        batch.texts = [rest + own if takes else own for own, takes in zip(batch.texts, taking, strict=True)]
+        return Batch([text[:whole]] * len(self._script.directories))
+
+    def _chosen(self, data: bytes, stamp: bytes) -> Batch:
+        """The same for those directories that the script chooses."""
+        batch = Batch([b""] * len(self._script.directories))
+        first = data.find(b"\n") + 1 if self._held or stamp else 0
+        whole = data.rfind(b"\n") + 1
+        if first:
+            self._select(batch, (self._held or stamp) + data[:first], b"")
+            self._held = b""
+        self._select(batch, data[first:whole], stamp)
+        if whole < len(data):
+            self._held = (self._held or stamp) + data[whole:]
+        if len(self._held) >= logscript.MATCHED:
+            self._taking = self._select(batch, self._held, b"")
+            self._held = b""
         return batch
 
-    def _route(self, text: bytes) -> Batch:
-        """text: whole lines, and perhaps the beginning of a long one."""
-        directories = len(self._script.directories)
-        unfinished = text != b"" and not text.endswith(b"\n")
-        self._taking = [True] * directories if unfinished else None
-        if not self._selective:
-            return Batch([text] * directories)
-        lines = text.split(b"\n")
-        last = lines.pop()
-        seen = [*lines, last] if unfinished else lines
-        if max(map(len, seen), default=0) > logscript.MATCHED:
-            seen = [line[: logscript.MATCHED] for line in seen]
-        chosen = self._script.select(seen)
-        if unfinished:
-            self._taking = [flags[-1] for flags in chosen.logs]
-        batch = Batch([_joined(lines, flags, last) for flags in chosen.logs])
-        batch.alerts, batch.records = chosen.alerts, chosen.records
-        return batch
+    def _select(self, batch: Batch, text: bytes, stamp: bytes) -> list[bool]:
+        """Add to the batch whole lines, or the beginning of a long one; which directories get the last.
+
+        stamp: what is to be put before each.
+        """
+        most = logscript.MATCHED - len(stamp)
+        taking = []
+        for lines, long in _spans(text, most):
+            chosen = self._script.select(lines[:most] if long else lines[:-1], stamp)
+            batch.alerts += chosen.alerts
+            batch.records.update(chosen.records)
+            for at, own in enumerate(chosen.logs):
+                batch.texts[at] += stamp + lines if own and long else own
+            taking = list(map(bool, chosen.logs))
+        return taking
 
 
-def _joined(lines: list[bytes], flags: list[bool], last: bytes) -> bytes:
-    """The chosen lines, each with its newline, and the beginning of the last if that is chosen too."""
-    return b"\n".join([*compress(lines, flags), last if last and flags[-1] else b""])
+def _spans(text: bytes, most: int) -> "Iterator[tuple[bytes, bool]]":
+    """Cut text into runs of lines of `most` bytes or less, and longer ones each by itself: (lines, long)."""
+    start = at = 0
+    while at < len(text):
+        newline = text.rfind(b"\n", at, at + most + 1)
+        if newline >= 0:
+            at = newline + 1
+            continue
+        if start < at:
+            yield text[start:at], False
+        start, at = at, text.find(b"\n", at) + 1 or len(text)
+        yield text[start:at], True
+        start = at
+    if start < at:
+        yield text[start:at], False
 
 
 def _labelled(held: bytes, data: bytes, stamp: bytes) -> bytes:

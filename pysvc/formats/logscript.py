@@ -1,23 +1,27 @@
 """The script of multilog: its actions, its patterns, and which lines they select
 
-Every argument is one action, told by its first byte; they are obeyed in order, for each line.
+Every argument is one action, told by its first byte; they are obeyed in order, for each line. What the
+patterns before an action select becomes one regular expression, which finds the lines in a whole block:
+patterns can be told so exactly, because they never look back.
 """
-
-from itertools import compress
 
 from pysvc.formats import number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import re
 
-    Matcher = Callable[[bytes], bool]
+    Condition = tuple[bool, bytes]  # a line meets it if it matches the expression; with False, if it does not
 
 SIZE, SMALLEST, LARGEST = 99999, 4096, 16777215  # bytes of a log file: default and bounds
 NUMBER, FEWEST = 10, 2                           # log files in a directory: default and minimum
 MATCHED = 1000                                   # bytes of a line that the actions look at
 SHOWN = 200                                      # of these, how many an alert shows
 SELECT, DESELECT, ALERT, STATUS, LOG = b"+", b"-", b"e", b"=", b"/"
+NEWLINE = 10
+ALL, NONE = b"", b"(?!)"                         # regular expressions: of every line, of no line
+EVERY = (False, NONE)                            # the condition that every line meets
+TESTS = 100                                      # compiled expressions to keep; there are seldom so many
 
 
 class Directory:
@@ -33,7 +37,7 @@ class Selection:
     """What a script does with some lines.
 
     alerts: lines to show at once, in order. records: by the index of the status file, the last line
-    selected for it. logs: for each directory, which of the lines it gets.
+    selected for it. logs: for each directory, the lines it gets, each with its newline.
     """
 
     __slots__ = ("alerts", "logs", "records")
@@ -41,7 +45,32 @@ class Selection:
     def __init__(self) -> None:
         self.alerts: list[bytes] = []
         self.records: dict[int, bytes] = {}
-        self.logs: list[list[bool]] = []
+        self.logs: list[bytes] = []
+
+
+class Pattern:
+    """A pattern of a script.
+
+    expression: the regular expression, from the beginning of a line, of the lines that it matches.
+    needle: what is in each of them.
+    """
+
+    __slots__ = ("_rests", "_text", "expression", "needle")
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self.expression = expression(text)
+        self.needle = max(text.split(b"*"), key=len)
+        self._rests: dict[bytes, Pattern] = {}
+
+    def after(self, start: bytes) -> "Pattern | None":
+        """The pattern for what follows `start` in a line; None if it can match no such line."""
+        text = remainder(self._text, start)
+        if text is None:
+            return None
+        if text not in self._rests:  # each is an end of the pattern: there are few
+            self._rests[text] = Pattern(text)
+        return self._rests[text]
 
 
 class Script:
@@ -51,14 +80,19 @@ class Script:
     selective: whether anything depends on what is in a line.
     """
 
-    __slots__ = ("_steps", "directories", "files", "timestamp")
+    __slots__ = ("_steps", "_tests", "directories", "files", "timestamp")
 
     def __init__(self, arguments: list[bytes]) -> None:
         self.timestamp = arguments[:1] != [] and arguments[0][:1] == b"t"
         self.files: list[bytes] = []
         self.directories: list[Directory] = []
-        self._steps: list[tuple[bytes, Matcher]] = []
+        self._steps: list[tuple[bytes, Pattern | None]] = []
+        self._tests: dict[bytes, re.Pattern[bytes]] = {}
         self._parse(arguments)
+
+    @property
+    def selective(self) -> bool:
+        return any(kind != LOG for kind, _ in self._steps)
 
     def _parse(self, arguments: list[bytes]) -> None:
         size, count, processor = SIZE, NUMBER, None
@@ -71,59 +105,83 @@ class Script:
             elif kind == b"!":
                 processor = text
             elif kind in (b".", b"/"):
-                self._steps.append((LOG, _anything))
+                self._steps.append((LOG, None))
                 self.directories.append(Directory(argument, size, count, processor))
             elif kind in (SELECT, DESELECT):
-                self._steps.append((kind, matcher(text)))
+                self._steps.append((kind, Pattern(text)))
             elif kind == STATUS:
-                self._steps.append((STATUS, _anything))
+                self._steps.append((STATUS, None))
                 self.files.append(text)
             elif kind == ALERT:
-                self._steps.append((ALERT, _anything))
+                self._steps.append((ALERT, None))
 
-    @property
-    def selective(self) -> bool:
-        return any(kind != LOG for kind, _ in self._steps)
+    def select(self, text: bytes, stamp: bytes = b"") -> Selection:
+        """Obey the script for some lines; the last is without its newline.
 
-    def select(self, lines: list[bytes]) -> Selection:
-        """Obey the script for lines, each without its newline and cut to MATCHED bytes."""
+        stamp: what is going to stand before each of them. With it, none has more than MATCHED bytes.
+        """
         done = Selection()
-        alerts: list[tuple[int, bytes]] = []
+        lines = chosen = b"\n" + text
+        condition = EVERY
+        alerts: list[Condition] = []
         files = 0
-        chosen = [True] * len(lines)
-        for kind, matches in self._steps:
-            if kind == SELECT:
-                chosen = _select(chosen, lines, matches)
-            elif kind == DESELECT:
-                chosen = [not yes for yes in _select([not yes for yes in chosen], lines, matches)]
-            elif kind == LOG:
-                done.logs.append(chosen)
+        for kind, pattern in self._steps:
+            if pattern is not None:
+                known = pattern.after(stamp) if stamp else pattern
+                if known is not None and text.find(known.needle) >= 0:
+                    condition = changed(condition, kind == SELECT, known.expression)
+                    chosen = b""
+                continue
+            chosen = chosen or self._chosen(condition, lines)
+            if kind == LOG:
+                done.logs.append(chosen and chosen.replace(b"\n", b"\n" + stamp)[1:] + b"\n")
             elif kind == ALERT:
-                alerts += [(at, line) for at, line in enumerate(lines) if chosen[at]]
+                alerts.append(condition)
             else:
-                for line in compress(lines, chosen):
-                    done.records[files] = line
+                if chosen:
+                    done.records[files] = stamp + chosen[chosen.rindex(b"\n") + 1 :]
                 files += 1
-        alerts.sort(key=lambda alert: alert[0])  # line by line, though the loop went action by action
-        done.alerts = [line for _, line in alerts]
+        done.alerts = [stamp + line for line in self._alerts(alerts, lines)]
         return done
 
+    def _chosen(self, condition: "Condition", lines: bytes) -> bytes:
+        """The lines that meet a condition; before each of them is a newline."""
+        wanted, expression = condition
+        if expression == NONE:
+            return b"" if wanted else lines
+        test = self._test(expression)
+        return b"".join(test.findall(lines)) if wanted else test.sub(b"", lines)
 
-def _select(chosen: list[bool], lines: list[bytes], matches: "Matcher") -> list[bool]:
-    """What is chosen, and what matches."""
-    if matches is _anything:
-        return [True] * len(lines)
-    if not any(chosen):
-        return list(map(matches, lines))
-    return [yes or matches(line) for yes, line in zip(chosen, lines, strict=True)]
+    def _alerts(self, conditions: "list[Condition]", lines: bytes) -> list[bytes]:
+        """What is to be shown, line by line, though the script goes action by action."""
+        found: list[re.Match[bytes]] = []
+        for wanted, expression in conditions:
+            found += self._test(expression if wanted else b"(?!%b)" % expression).finditer(lines)
+        found.sort(key=lambda match: match.start())
+        return [match[0][1:] for match in found]
+
+    def _test(self, expression: bytes) -> "re.Pattern[bytes]":
+        if expression not in self._tests:
+            import re
+
+            if len(self._tests) >= TESTS:
+                self._tests.clear()
+            self._tests[expression] = re.compile(rb"\n" + expression + b".*", re.MULTILINE)
+        return self._tests[expression]
+
+
+def changed(condition: "Condition", select: bool, pattern: bytes) -> "Condition":
+    """The condition after one more pattern, given as an expression, that selects or deselects."""
+    wanted, expression = condition
+    if pattern == ALL:
+        return not select, NONE
+    if select == wanted:
+        return wanted, pattern if expression == NONE else b"(?:%b|%b)" % (pattern, expression)
+    return wanted, expression if expression == NONE else b"(?!%b)%b" % (pattern, expression)
 
 
 def _number(text: bytes) -> int:
     return number.scan(text)[0] & 0xFFFFFFFFFFFFFFFF
-
-
-def _anything(_: bytes) -> bool:
-    return True
 
 
 def alert(line: bytes) -> bytes:
@@ -136,42 +194,46 @@ def record(line: bytes) -> bytes:
     return line.ljust(MATCHED + 1, b"\n")
 
 
-def matcher(pattern: bytes) -> "Matcher":
-    """The test for a pattern: does it match the whole line?
+def remainder(pattern: bytes, start: bytes) -> bytes | None:
+    """The pattern for what follows `start` in a line: an end of the pattern; None if nothing can match."""
+    while start:
+        if pattern[:1] != b"*":
+            if pattern[:1] != start[:1]:
+                return None
+            pattern, start = pattern[1:], start[1:]
+        elif pattern == b"*" or (at := start.find(pattern[1:2])) < 0:
+            return pattern
+        else:
+            pattern, start = pattern[1:], start[at:]
+    return pattern
+
+
+def expression(pattern: bytes) -> bytes:
+    """The regular expression, from the beginning of a line, of the lines that a pattern matches.
 
     A star skips to the first occurrence of the byte after it and never looks back; at the end it takes
     the rest. Before another star it skips to a star in the line, and the other is a star again.
     """
-    first, *others = pattern.split(b"*")
-    if not others:
-        return pattern.__eq__
-    if others == [b""]:
-        return (lambda line: line.startswith(first)) if first else _anything
-    open_end = not others[-1]
-    parts = [(part[:1], part) if part else (b"*", b"") for part in others[: -1 if open_end else None]]
+    if pattern == b"*":
+        return ALL
+    if b"\n" in pattern:
+        return NONE  # no line has one
+    from re import escape
 
-    if len(parts) == 1 and open_end and not first:
-        return _contains(*parts[0])
-
-    def matches(line: bytes) -> bool:
-        if not line.startswith(first):
-            return False
-        at = len(first)
-        for sought, part in parts:
-            at = line.find(sought, at)
-            if at < 0 or not line.startswith(part, at):
-                return False
-            at += len(part)
-        return open_end or at == len(line)
-
-    return matches
+    parts = []
+    for at in range(len(pattern)):
+        byte, sought = pattern[at : at + 1], pattern[at + 1 : at + 2]
+        if byte != b"*":
+            parts.append(escape(byte))
+        elif sought:
+            parts.append(_others(sought[0]) + (rb"*+(?=\*)" if sought == b"*" else b"*+"))
+        else:
+            return b"".join(parts)
+    return b"".join(parts) + b"$"
 
 
-def _contains(sought: bytes, part: bytes) -> "Matcher":
-    """The most common pattern, `*part*`: the first byte like that of part begins it."""
-
-    def matches(line: bytes) -> bool:
-        at = line.find(sought)
-        return at >= 0 and line.startswith(part, at)
-
-    return matches
+def _others(byte: int) -> bytes:
+    """The class of all bytes but that one and the newline; told by its ranges it is tested fastest."""
+    without = sorted({byte, NEWLINE})
+    ranges = zip([0, *(one + 1 for one in without)], [*(one - 1 for one in without), 255], strict=True)
+    return b"[%b]" % b"".join(rb"\x%02x-\x%02x" % (low, high) for low, high in ranges if low <= high)

@@ -61,24 +61,14 @@ class Log:
         if not text:
             return
         if len(text) < self._current.room:
-            self._append(text)
+            self._files.append(text)
+            self._current.size += len(text)
         else:
-            for chunk in logdir.chunks(text, self._inside):
-                self._split(chunk)
+            for part, full in self._current.divide(text, self._inside):
+                self._files.append(part)
+                if full:
+                    self.rotate()
         self._inside = not text.endswith(b"\n")
-
-    def _split(self, chunk: bytes) -> None:
-        while chunk:
-            if self._current.full:
-                self.rotate()
-            count = self._current.share(chunk)
-            if self._append(chunk[:count]):
-                self.rotate()
-            chunk = chunk[count:]
-
-    def _append(self, data: bytes) -> bool:
-        self._files.append(data)
-        return self._current.wrote(data)
 
     def rotate(self) -> None:
         """Finish the file, unless it is empty."""

@@ -1,9 +1,11 @@
 """When a log file is full"""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysvc.engines.logdir import Current, chunks
+from pysvc.engines.logdir import Current, writes
 
 
 class Buffer:
@@ -40,31 +42,59 @@ def model(text: bytes, inside: bool) -> list[bytes]:
     return [written for written in buffer.written if written]
 
 
+def written(text: bytes, inside: bool) -> list[bytes]:
+    ends = [0, *writes(text, inside)]
+    return [text[start:end] for start, end in itertools.pairwise(ends)]
+
+
 SIZES = st.sampled_from([0, 1, 10, 60, 255, 256, 511, 512, 513, 600, 999, 1000, 1001, 1500, 2100])
 
 
 @given(st.lists(SIZES, max_size=12), st.booleans(), st.booleans())
 def test_writes_are_those_of_the_original(lengths: list[int], inside: bool, finished: bool) -> None:
     text = b"\n".join(b"x" * length for length in lengths) + (b"\n" if finished else b"")
-    assert list(chunks(text, inside)) == model(text, inside)
+    assert written(text, inside) == model(text, inside)
 
 
-def files_of(writes: list[bytes], limit: int, size: int = 0) -> list[bytes]:
-    """The files that some writes end up in; the last is `current`."""
+def files_of(reads: list[bytes], limit: int, size: int = 0) -> list[bytes]:
+    """The files that lines, as they were read, end up in; the last is `current`."""
     current, files = Current(size, limit), [b"#" * size]
-    for write in writes:
-        chunk = write
-        while chunk:
-            if current.full:
+    for read in reads:
+        for part, full in current.divide(read, False):
+            files[-1] += part
+            assert current.size == len(files[-1])
+            if full:
                 current.size = 0
                 files.append(b"")
-            count = current.share(chunk)
-            files[-1] += chunk[:count]
-            if current.wrote(chunk[:count]):
-                current.size = 0
-                files.append(b"")
-            chunk = chunk[count:]
     return files
+
+
+def files_of_the_original(reads: list[bytes], limit: int, size: int = 0) -> list[bytes]:
+    """The same, as the manual tells it, write by write."""
+    files = [b"#" * size]
+    for chunk in (write for read in reads for write in model(read, False)):
+        rest = chunk
+        while rest:
+            if len(files[-1]) >= limit:
+                files.append(b"")
+            part = rest[: limit - len(files[-1])]
+            if len(files[-1] + part) >= limit - 2000 and b"\n" in part:
+                part = part[: part.rindex(b"\n") + 1]
+            files[-1] += part
+            rest = rest[len(part) :]
+            if len(files[-1]) >= limit - 2000 and part.endswith(b"\n"):
+                files.append(b"")
+    return files
+
+
+LINES = st.lists(st.integers(0, 700) | SIZES, max_size=40).map(
+    lambda lengths: b"".join(b"x" * length + b"\n" for length in lengths)
+)
+
+
+@given(st.lists(LINES, max_size=8), st.integers(4096, 9000), st.integers(0, 9500))
+def test_files_are_those_of_the_original(reads: list[bytes], limit: int, size: int) -> None:
+    assert files_of(reads, limit, size) == files_of_the_original(reads, limit, size)
 
 
 def test_a_file_ends_with_the_first_newline_within_2000_bytes_of_the_limit() -> None:
@@ -91,17 +121,16 @@ def test_a_file_past_the_threshold_ends_with_the_next_newline() -> None:
     assert [len(file) for file in files_of([b"x\nyy"], 4096, size=3000)] == [3002, 2]
 
 
-@given(st.lists(st.integers(0, 700), max_size=60), st.integers(4096, 9000))
-def test_nothing_is_lost_and_files_have_the_size_they_should(lengths: list[int], limit: int) -> None:
-    text = b"".join(b"x" * length + b"\n" for length in lengths)
-    files = files_of(list(chunks(text, False)), limit)
+@given(LINES, st.integers(4096, 9000))
+def test_nothing_is_lost_and_files_have_the_size_they_should(text: bytes, limit: int) -> None:
+    files = files_of([text], limit)
     assert b"".join(files) == text
     for file in files[:-1]:
         assert len(file) == limit or (file.endswith(b"\n") and limit - 2000 <= len(file) <= limit)
 
 
 def test_room_leaves_every_decision_open() -> None:
-    current = Current(100, 5000)
-    current.wrote(b"\n" * (current.room - 1))
-    assert not current.full
-    assert current.wrote(b"\n")
+    for more, fulls in ((-1, [False]), (0, [True])):
+        current = Current(100, 5000)
+        text = b"\n" * (current.room + more)
+        assert [full for _, full in current.divide(text, False)] == fulls

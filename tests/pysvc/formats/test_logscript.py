@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pysvc.formats.logscript import Script, alert, matcher, record
+from pysvc.formats.logscript import Script, alert, record, remainder
+
+
+def matches(pattern: bytes, line: bytes) -> bool:
+    return Script([b"-*", b"+" + pattern, b"./a"]).select(line).logs == [line + b"\n"]
 
 
 def byte_by_byte(pattern: bytes, line: bytes) -> bool:
@@ -40,9 +44,8 @@ def byte_by_byte(pattern: bytes, line: bytes) -> bool:
     ],
 )
 def test_patterns(pattern: bytes, yes: list[bytes], no: list[bytes]) -> None:
-    matches = matcher(pattern)
-    assert [line for line in yes if not matches(line)] == []
-    assert [line for line in no if matches(line)] == []
+    assert [line for line in yes if not matches(pattern, line)] == []
+    assert [line for line in no if matches(pattern, line)] == []
 
 
 @given(
@@ -50,7 +53,53 @@ def test_patterns(pattern: bytes, yes: list[bytes], no: list[bytes]) -> None:
     st.lists(st.sampled_from([b"*", b"a", b"b", b"x"]), max_size=8).map(b"".join),
 )
 def test_matching_is_that_of_the_rules(pattern: bytes, line: bytes) -> None:
-    assert matcher(pattern)(line) == byte_by_byte(pattern, line)
+    assert matches(pattern, line) == byte_by_byte(pattern, line)
+
+
+PATTERNS = st.lists(st.sampled_from([b"*", b"a", b"b", b".", b"\n", b"]", b"^", b"\xff", b"ab"]), max_size=6)
+LINE = st.lists(st.sampled_from([b"*", b"a", b"b", b".", b"]", b"^", b"\xff", b"ab", b"\0"]), max_size=8)
+STEPS = st.tuples(st.sampled_from([b"+", b"-"]), PATTERNS).map(lambda step: step[0] + b"".join(step[1]))
+ARGUMENTS = st.lists(STEPS | st.sampled_from([b"./log", b"=status", b"e"]), max_size=8)
+
+
+def obeyed(arguments: list[bytes], lines: list[bytes]) -> tuple[list[bytes], dict[int, bytes], list[bytes]]:
+    """What a script does, line by line, action by action: alerts, records, logs."""
+    alerts, records, logs = [], {}, [b""] * arguments.count(b"./log")
+    for line in lines:
+        chosen, log, file = True, 0, 0
+        for argument in arguments:
+            if argument[:1] == b"+":
+                chosen = chosen or byte_by_byte(argument[1:], line)
+            elif argument[:1] == b"-":
+                chosen = chosen and not byte_by_byte(argument[1:], line)
+            elif argument == b"e":
+                alerts += [line] * chosen
+            elif argument == b"=status":
+                records.update({file: line} if chosen else {})
+                file += 1
+            else:
+                logs[log] += (line + b"\n") * chosen
+                log += 1
+    return alerts, records, logs
+
+
+@given(ARGUMENTS, st.lists(LINE.map(b"".join), min_size=1, max_size=6), LINE.map(b"".join))
+def test_a_block_is_selected_as_line_by_line(
+    arguments: list[bytes], lines: list[bytes], stamp: bytes
+) -> None:
+    """Also with a stamp that the lines are yet to get."""
+    script = Script(arguments)
+    for _ in range(2):  # what is remembered of the first does no harm
+        done = script.select(b"\n".join(lines), stamp)
+        assert (done.alerts, done.records, done.logs) == obeyed(arguments, [stamp + line for line in lines])
+
+
+@given(PATTERNS.map(b"".join), LINE.map(b"".join), LINE.map(b"".join))
+def test_what_remains_of_a_pattern_behind_the_beginning_of_a_line(
+    pattern: bytes, start: bytes, end: bytes
+) -> None:
+    rest = remainder(pattern, start)
+    assert byte_by_byte(pattern, start + end) == (rest is not None and byte_by_byte(rest, end))
 
 
 def directories(*arguments: bytes) -> list[tuple[bytes, int, int, bytes | None]]:
@@ -85,28 +134,28 @@ def test_t_counts_only_as_the_first() -> None:
 def test_unknown_actions_do_nothing() -> None:
     script = Script([b"E", b"x", b"", b"./a"])
     assert not script.selective
-    assert script.select([b"1"]).logs == [[True]]
+    assert script.select(b"1").logs == [b"1\n"]
 
 
 def test_selection_is_that_at_the_place_of_each_directory() -> None:
     script = Script([b"-drop", b"/a", b"+drop", b"/b"])
-    assert script.select([b"drop", b"keep"]).logs == [[False, True], [True, True]]
+    assert script.select(b"drop\nkeep").logs == [b"keep\n", b"drop\nkeep\n"]
 
 
 def test_only_a_deselected_line_is_selected_and_back() -> None:
     script = Script([b"-a*", b"+*b", b"-*cb", b"./x"])
-    assert script.select([b"a", b"ab", b"acb", b"z"]).logs == [[False, True, False, True]]
+    assert script.select(b"a\nab\nacb\nz").logs == [b"ab\nz\n"]
 
 
 def test_alerts_come_line_by_line() -> None:
     script = Script([b"e", b"-b", b"ealso"])
-    assert script.select([b"a", b"b", b"c"]).alerts == [b"a", b"a", b"b", b"c", b"c"]
+    assert script.select(b"a\nb\nc").alerts == [b"a", b"a", b"b", b"c", b"c"]
 
 
 def test_a_status_file_keeps_the_last_selected_line() -> None:
     script = Script([b"=one", b"-b", b"=two", b"-*", b"=none"])
     assert script.files == [b"one", b"two", b"none"]
-    assert script.select([b"a", b"b"]).records == {0: b"b", 1: b"a"}
+    assert script.select(b"a\nb").records == {0: b"b", 1: b"a"}
 
 
 def test_alerts_show_200_bytes() -> None:
