@@ -7,8 +7,8 @@ import time
 from pysvc import launch
 from pysvc.engines.attended import FINISH, KILL_FINISH, KILL_GROUP, STATE, Attended
 from pysvc.formats import servicefiles, state, tally
-from pysvc.supervision.keeper import IDLE, UNWATCHED, Keeper, reap
 from pysvc.supervision.keeper import STATE as STATE_FILE
+from pysvc.supervision.keeper import Keeper, reap
 from pysvc.unix import files, script, signals
 from pysvc.unix.strerr import unable_to, warn
 
@@ -37,7 +37,7 @@ class AttendedKeeper(Keeper):
 
     def __init__(self, plain: Keeper, start_due: bool) -> None:
         self.control, self.directory = plain.control, plain.directory
-        self.poll, self.watched = plain.poll, plain.watched
+        self.poll, self.watched, self.stale = plain.poll, plain.watched, plain.stale
         self.notified = -1  # the end of the notification pipe that is read
         self.ended: list[str] = []  # the arguments of finish
         ran = (time.time_ns() - plain.supervisor.since) // 1_000_000
@@ -48,6 +48,7 @@ class AttendedKeeper(Keeper):
         while going:
             self.poll.poll(self.longest_wait())
             going = all(map(self.act, self._events()))
+            self.refresh()
 
     def _events(self) -> "Iterator[list[str]]":
         """What has happened, each seen after what the one before has led to."""
@@ -57,8 +58,7 @@ class AttendedKeeper(Keeper):
         yield self.command()
 
     def longest_wait(self) -> int:
-        child = self.supervisor.pid or self.supervisor.finish
-        wait = UNWATCHED if child and self.watched < 0 else IDLE
+        wait = self.idle(bool(self.supervisor.pid or self.supervisor.finish))
         if self.supervisor.deadline is None:
             return wait
         return max(0, min(wait, self.supervisor.deadline - _clock()))

@@ -23,6 +23,7 @@ PACE = 1          # seconds after a start in which nothing is done
 NO_CHILD = 60     # seconds after a failed fork
 IDLE = 1_000_000  # milliseconds between two looks for children that are not the service's
 UNWATCHED = 500   # milliseconds between two looks where there is no pidfd
+STALE = 5000      # milliseconds until a status is written again that could not be written
 STATE = "supervise/state"  # of an attended service; formats.state
 
 
@@ -43,12 +44,13 @@ class Keeper:
     The descriptors of lock, ok and the write end of control are kept open by nothing but never being closed.
     """
 
-    __slots__ = ("control", "directory", "poll", "supervisor", "watched")
+    __slots__ = ("control", "directory", "poll", "stale", "supervisor", "watched")
 
     def __init__(self, directory: str) -> None:
         """Take the directory. Fatal where that is impossible."""
         self.directory = directory
-        self.watched = -1  # a descriptor that becomes readable when the child dies
+        self.watched = -1   # a descriptor that becomes readable when the child dies
+        self.stale = False  # supervise/status does not say what is so
         signals.unblock(signals.SIGCHLD)
         with unable_to(f"chdir to {directory}"):
             os.chdir(directory)
@@ -83,12 +85,18 @@ class Keeper:
         going = self.act(self.supervisor.begin())
         while going and self.act(self.deaths()) and self.act(self.command()):
             self.poll.poll(self.longest_wait())
+            self.refresh()
 
     def longest_wait(self) -> int:
         """Milliseconds until there is something to do even if no descriptor tells of it."""
         if self.supervisor.retry:
             return 0
-        return IDLE if self.watched >= 0 or not self.supervisor.pid else UNWATCHED
+        return self.idle(bool(self.supervisor.pid))
+
+    def idle(self, child: bool) -> int:
+        """Milliseconds until another look; child: whether there is one that might have ended unseen."""
+        wait = UNWATCHED if child and self.watched < 0 else IDLE
+        return min(wait, STALE) if self.stale else wait
 
     def deaths(self) -> list[str]:
         """Reap children until the service itself is found dead."""
@@ -166,10 +174,15 @@ class Keeper:
 
     def announce(self) -> None:
         """Replace supervise/status."""
-        self.replace("supervise/status", status.pack(self.supervisor.status()))
+        self.stale = not self.replace("supervise/status", status.pack(self.supervisor.status()))
 
-    def replace(self, path: str, content: bytes) -> None:
-        """Replace a file of the directory `supervise`; trouble is said and survived."""
+    def refresh(self) -> None:
+        """Make good for a status that could not be written."""
+        if self.stale:
+            self.announce()
+
+    def replace(self, path: str, content: bytes) -> bool:
+        """Replace a file of the directory `supervise`; whether that worked. Trouble is said and survived."""
         new = f"{path}.new"
         warning = f"unable to open {self.directory}/{new}"
         try:
@@ -183,6 +196,8 @@ class Keeper:
             os.rename(new, path)
         except OSError as error:
             warn("supervise", warning, error)
+            return False
+        return True
 
 
 def attended() -> bool:

@@ -137,6 +137,12 @@ def test_status_cannot_be_written(place: Place) -> None:
     warning = "supervise: warning: unable to open x/supervise/status.new"
     assert first_line(running) == f"{warning}: is a directory\n"
     eventually(lambda: place.run("svok", "x").returncode == 0)
+    assert not (x / "supervise/status").exists()
+    (x / "supervise/status.new/sub").rmdir()
+    (x / "supervise/status.new").rmdir()
+    place.run("svc", "-h", "x")  # not to wait for the five seconds
+    eventually((x / "supervise/status").exists)
+    assert state(x).pid == 0
 
 
 # What it makes
