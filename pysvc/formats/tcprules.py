@@ -98,6 +98,15 @@ def _network(text: bytes) -> bytes:
     return _FAMILY[len(packed)] + addresses.bits(packed)[:size]
 
 
+def shown(key: bytes) -> bytes:
+    """A key as it was written in the rules: a network with its prefix length."""
+    size = {family: length for length, family in _FAMILY.items()}.get(key[:1])
+    if size is None or key[1:].translate(None, b"01") or len(key) - 1 > 8 * size:
+        return key
+    packed = int(key[1:].ljust(8 * size, b"0"), 2).to_bytes(size, "big")
+    return b"%s/%d" % (addresses.text(packed), len(key) - 1)
+
+
 def _canonical(address: bytes) -> bytes:
     """An address with a whole IPv6 address in it, as tcpserver writes that; others are left alone.
 

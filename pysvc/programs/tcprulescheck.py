@@ -33,7 +33,7 @@ def _show(rule: tuple[bytes, bytes] | None) -> bytes:
     if rule is None:
         return b"default:\nallow connection\n"
     key, data = rule
-    shown = b"rule %s:\n" % key
+    shown = b"rule %s:\n" % tcprules.shown(key)
     for item in tcprules.items(data):
         if item is None:
             return shown + b"deny connection\n"

@@ -167,8 +167,9 @@ def _shuffled(values: list[bytes]) -> list[bytes]:
 
 
 def _servers() -> list[bytes]:
-    """The servers to ask, in order. Where the file names no IPv4 server, its IPv6 servers are taken."""
-    found = ip.leading_addresses(os.environb.get(b"DNSCACHEIP", b""))
+    """The servers to ask, in order. Where no IPv4 server is named, IPv6 servers are taken."""
+    given = os.environb.get(b"DNSCACHEIP", b"")
+    found = ip.leading_addresses(given) or [packed for word in given.split() if (packed := ip.parse(word))]
     if not found:
         named = [_server(line) for line in _content(RESOLV_CONF).split(b"\n")]
         known = [packed for packed in named if packed is not None]

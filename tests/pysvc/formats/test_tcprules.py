@@ -143,6 +143,18 @@ def test_keys_of_networks_and_addresses(line: bytes, key: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b"10.1/16", b"10.1.0.0/16"), (b"1.2.3.4/0", b"0.0.0.0/0"), (b"192.0.2.1/32", b"192.0.2.1/32"),
+        (b"2001:db8::/32", b"2001:db8::/32"), (b"::/0", b"::/0"), (b"_x", b"_x"), (b"", b""),
+        (b"_" + b"0" * 33, b"_" + b"0" * 33),
+    ],
+)  # fmt: skip
+def test_keys_as_they_are_shown(line: bytes, expected: bytes) -> None:
+    assert [tcprules.shown(key) for key, _ in tcprules.records(line + b":deny")] == [expected]
+
+
+@pytest.mark.parametrize(
     "line",
     [b"10/33:deny", b"10/:deny", b"10/-1:deny", b"10/8x:deny", b"10.0.0.0.0/8:deny", b"256/8:deny",
      b"010/8:deny", b"2001:db8/32:deny", b"::/129:deny", b"::ffff:1.2.3.4/120:deny",

@@ -163,6 +163,27 @@ def test_check(place: Place, env: dict[str, str], answer: bytes) -> None:
         assert place.run("/usr/bin/tcprulescheck", "x.cdb", env=env).stdout == answer
 
 
+@pytest.mark.parametrize(
+    ("address", "answer"),
+    [
+        ("10.1.2.3", b"rule 10.0.0.0/8:\ndeny connection\n"),
+        ("2001:db8::1", b"rule 2001:db8::/32:\nset environment variable A=1\nallow connection\n"),
+        ("11.1.2.3", b"default:\nallow connection\n"),
+        ("2001:db9::1", b"default:\nallow connection\n"),
+    ],
+)
+def test_check_of_networks(place: Place, address: str, answer: bytes) -> None:
+    rules = b'10/8:deny\n2001:db8::/32:allow,A="1"\n'
+    assert place.run("tcprules", "x.cdb", "x.tmp", stdin=rules).returncode == 0
+    assert place.run("tcprulescheck", "x.cdb", env={"TCPREMOTEIP": address}).stdout == answer
+
+
+def test_a_network_that_is_none(place: Place) -> None:
+    done = place.run("tcprules", "x.cdb", "x.tmp", stdin=b"10/33:deny\n")
+    said = b"tcprules: fatal: unable to parse this line: 10/33:deny\n"
+    assert (done.returncode, done.stderr) == (100, said)
+
+
 def test_the_empty_key(place: Place) -> None:
     assert place.run("tcprules", "x.cdb", "x.tmp", stdin=b":deny").returncode == 0
     assert place.run("tcprulescheck", "x.cdb").stdout == b"rule :\ndeny connection\n"

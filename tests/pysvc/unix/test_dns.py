@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pysvc.formats import dns as packets
+from pysvc.formats import ip
 from pysvc.unix import dns
 
 
@@ -34,6 +35,11 @@ def quad(text: str) -> bytes:
 def test_servers_of_the_environment(monkeypatch: pytest.MonkeyPatch, text: str, servers: list[str]) -> None:
     monkeypatch.setenv("DNSCACHEIP", text)
     assert dns.Resolver()._servers == [quad(server) for server in servers]
+
+
+def test_ipv6_servers_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DNSCACHEIP", "::1 nonsense 2001:db8::53")
+    assert [ip.text(server) for server in dns.Resolver()._servers] == [b"::1", b"2001:db8::53"]
 
 
 @pytest.mark.parametrize(
