@@ -47,14 +47,14 @@ RECIPIENTS = tuple(
     for each, count in ((1, 500), (10, 100), (100, 10), (1000, 1))
 )
 SIZE = tuple(
-    Step(size / 1000, Smtp(count, length=size), count * size / 1e6)
+    Step(size, Smtp(count, length=size), count * size / 1e6)
     for size, count in ((1000, 400), (10_000, 400), (100_000, 200), (1_000_000, 50), (10_000_000, 10))
 )
 CONNECTIONS = tuple(Step(count, Smtp(500, sessions=count), 500) for count in (1, 5, 20, 100, 200))
 AXES = {  # name: (steps, what is on the axis)
     "queue": (QUEUE, "messages waiting in the queue"),
     "recipients": (RECIPIENTS, "recipients of one message"),
-    "size": (SIZE, "KB a message"),
+    "size": (SIZE, "bytes a message"),
     "connections": (CONNECTIONS, "connections at a time"),
 }  # fmt: skip
 

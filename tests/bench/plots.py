@@ -7,7 +7,7 @@ from tests.bench import svg
 from tests.bench.report import describe
 
 COLUMNS, WIDTH, HEIGHT = 3, 300, 236  # of a panel
-MARGIN, TOP = 20, 92
+MARGIN, TOP = 20, 80
 LEFT, RIGHT, ABOVE, BELOW = 46, 18, 50, 44  # around the plot in its panel
 KINDS = ("ours", "peer")  # first series, second series
 
@@ -87,7 +87,7 @@ def ticks(largest: float) -> list[float]:
     step = 10 ** math.floor(math.log10(largest)) if largest > 0 else 1.0
     steps = [step * factor for factor in (0.1, 0.2, 0.25, 0.5, 1, 2, 5)]
     step = next(one for one in steps if one * 4 >= largest * (1 - 1e-9))
-    return [step * at for at in range(math.ceil(largest / step - 1e-9) + 1)]
+    return [step * at for at in range(max(1, math.ceil(largest / step - 1e-9)) + 1)]
 
 
 def brief(value: float) -> str:

@@ -15,8 +15,8 @@ END = b"\r\n.\r\n"
 class Client:
     """One connection; whatever is refused raises ValueError."""
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), 60)
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
         self.answer()
 
     def answer(self, lines: bool = False) -> bytes:
@@ -39,16 +39,17 @@ class Client:
 def session(port: int, user: str, password: str, count: int) -> float:
     """Seconds that it took."""
     begin = time.monotonic()
-    client = Client(port)
-    client.ask(f"USER {user}")
-    client.ask(f"PASS {password}")
-    found = int(client.ask("STAT").split()[1])
-    listed = client.ask("LIST", lines=True).count(b"\r\n")
-    if not found == listed == count:
-        raise ValueError(f"STAT tells of {found} messages, LIST of {listed}, not {count}")
-    for number in range(1, count + 1):
-        client.ask(f"RETR {number}", lines=True)
-    client.ask("QUIT")
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
+        client = Client(connection)
+        client.ask(f"USER {user}")
+        client.ask(f"PASS {password}")
+        found = int(client.ask("STAT").split()[1])
+        listed = client.ask("LIST", lines=True).count(b"\r\n")
+        if not found == listed == count:
+            raise ValueError(f"STAT tells of {found} messages, LIST of {listed}, not {count}")
+        for number in range(1, count + 1):
+            client.ask(f"RETR {number}", lines=True)
+        client.ask("QUIT")
     return time.monotonic() - begin
 
 
