@@ -26,6 +26,7 @@ import os
 import struct
 import time
 
+from pymail.engines.spawner import COUNT
 from pysvc import launch
 from pysvc.unix import launchers, signals
 
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
 IDLE = 2.0       # seconds for which a worker waits for more work
-SPARE = 30       # workers that may wait at a time; beyond that the one that has waited longest ends
+MOST = COUNT     # workers at a time; for one more the one that has waited longest ends, if one waits
 USES = 500       # pieces of work that one worker does
 LONGEST = 65536  # bytes of a request or an answer
 DESCRIPTORS = 2  # that can come with a request
@@ -80,7 +81,8 @@ class Pool:
     """The workers of one program."""
 
     __slots__ = (
-        "_idle", "_idle_by_key", "_name", "_unwatch", "_watch", "any_key", "idle_time", "spare", "uses",
+        "_count", "_idle", "_idle_by_key", "_name", "_unwatch", "_watch", "any_key", "idle_time", "most",
+        "uses",
     )  # fmt: skip
 
     def __init__(
@@ -94,7 +96,8 @@ class Pool:
         self._name, self._watch, self._unwatch = name, watch, unwatch
         self._idle: dict[_Worker, None] = {}  # those that wait, the longest first
         self._idle_by_key: dict[Hashable, list[_Worker]] = {}
-        self.idle_time, self.spare, self.uses = IDLE, SPARE, USES
+        self._count = 0  # workers, idle or not
+        self.idle_time, self.most, self.uses = IDLE, MOST, USES
         self.any_key = False  # whether a worker of another key will do where there is none of the right one
 
     def give(self, work: Work, fds: "Sequence[int]", done: "Callable[[bytes | None], None]") -> None:
@@ -128,8 +131,7 @@ class Pool:
         for worker in list(self._idle):
             if worker.waits_until > now:
                 return worker.waits_until
-            self._forget_idle(worker)
-            self._drop(worker)
+            self._end_idle(worker)
         return None
 
     def close(self) -> None:
@@ -137,6 +139,8 @@ class Pool:
         self.tick(float("inf"))
 
     def _start(self, work: Work) -> _Worker:
+        if self._idle and self._count >= self.most:
+            self._end_idle(next(iter(self._idle)))
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         try:
             launch.fork(self._name, lambda: work.body(Channel(theirs.detach())))  # runs in the new process
@@ -146,6 +150,7 @@ class Pool:
         finally:
             theirs.close()
         worker = _Worker(work.key, ours)
+        self._count += 1
         self._watch(ours.fileno(), lambda: self._readable(worker))
         return worker
 
@@ -176,10 +181,6 @@ class Pool:
         worker.waits_until = time.monotonic() + self.idle_time
         self._idle[worker] = None
         self._idle_by_key.setdefault(worker.key, []).append(worker)
-        if len(self._idle) > self.spare:
-            oldest = next(iter(self._idle))
-            self._forget_idle(oldest)
-            self._drop(oldest)
 
     def _take_idle(self, key: "Hashable") -> _Worker | None:
         """A worker that waits, and from now on is one of that key: the latest of them, so that the others
@@ -202,8 +203,13 @@ class Pool:
         if not same:
             del self._idle_by_key[worker.key]
 
+    def _end_idle(self, worker: _Worker) -> None:
+        self._forget_idle(worker)
+        self._drop(worker)
+
     def _drop(self, worker: _Worker) -> None:
         """Close the connection, at which the worker ends when it looks for work."""
+        self._count -= 1
         self._unwatch(worker.connection.fileno())
         worker.connection.close()
 

@@ -93,6 +93,7 @@ def test_a_worker_is_used_again_for_its_key_alone(spawner: Spawner) -> None:
 
 
 def test_nobody_waits_for_a_busy_worker(spawner: Spawner) -> None:
+    spawner.pool.most = 1
     both = [spawner.give(Work("a", b"1", echo)), spawner.give(Work("a", b"2", echo))]
     assert len({pid_of(spawner.wait(answers)) for answers in both}) == 2
 
@@ -117,7 +118,7 @@ def test_idle_workers_end(spawner: Spawner) -> None:
 
 
 def test_the_longest_idle_makes_room(spawner: Spawner) -> None:
-    spawner.pool.spare = 2
+    spawner.pool.most = 2
     pids = [pid_of(spawner.do(Work(key, b"1", echo))) for key in "abc"]
     assert os.waitpid(pids[0], 0) == (pids[0], 0)
     assert [pid_of(spawner.do(Work(key, b"2", echo))) for key in "bc"] == pids[1:]
