@@ -32,15 +32,15 @@ MOST_BELIEVED = 1000
 class Program:
     """A program of the home's bin, which an administrator may replace at any time."""
 
-    __slots__ = ("_launcher", "_state", "path")
+    __slots__ = ("_launcher", "_name", "_state", "path")
 
     def __init__(self, home: Home, name: str) -> None:
-        self.path = home.file("bin", name)
+        self.path, self._name = home.file("bin", name), name
         self._state: tuple[int, ...] | None = None
         self._launcher: launchers.Launcher | None = None
 
     def own(self) -> "launchers.Launcher | None":
-        """The program of this installation that it is; None if it is another one, or missing."""
+        """Its launcher, if it is the program of that name in this installation; None for any other."""
         try:
             found = os.stat(self.path)
         except OSError:
@@ -48,7 +48,7 @@ class Program:
         state = found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns
         if state != self._state:
             self._launcher, self._state = launchers.recognise(self.path), state
-        return self._launcher
+        return self._launcher if self._launcher is not None and self._launcher.name == self._name else None
 
 
 class Accounts:

@@ -9,6 +9,11 @@ Exit codes:  0 no more requests; 100 wrong usage; 111 no queue
 
 Descriptor 0 has requests, descriptor 1 gets reports. In a private instance every delivery runs as the
 instance's owner.
+
+A process that has become an account delivers to it again and again, one message at a time, until it has had
+nothing to do for two seconds or has delivered 500 messages; in the meantime ps shows its last delivery. What
+qmail-getpw answers is believed for a second. Where another program stands in place of qmail-local or
+qmail-getpw, it is run for each delivery.
 """
 
 import os

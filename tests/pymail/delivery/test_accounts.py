@@ -195,3 +195,5 @@ def test_program(world: World) -> None:
     assert program.own() is None
     world.getpw.chmod(0o755)
     assert program.own() is not None
+    world.getpw.write_bytes(world.getpw.read_bytes().replace(b"qmail-getpw", b"qmail-inject"))
+    assert program.own() is None
