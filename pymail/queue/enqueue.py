@@ -104,9 +104,6 @@ class Message:
                 gathered, size = [], 0
         write_all(self._mess, b"".join(gathered))
 
-    def sync_mess(self) -> None:
-        os.fsync(self._mess)
-
     def create_intd(self) -> None:
         self._intd = _create(self._path("intd"))
         self.made.append("intd")
@@ -127,6 +124,11 @@ class Message:
             raise Gave(BAD_ENVELOPE) from None
         except envelope.TooLong:
             raise Gave(TOO_LONG) from None
+
+    def sync_mess(self) -> None:
+        """The writing of the envelope begins first, so that one commit of a journal holds both files."""
+        os.posix_fadvise(self._intd, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.fsync(self._mess)
 
     def sync_intd(self) -> None:
         os.fsync(self._intd)
@@ -161,6 +163,13 @@ class Message:
             except OSError:
                 return
 
+    def close(self) -> None:
+        """Let go of the files; the descriptors that the message came from stay open."""
+        for fd in (self._mess, self._intd):
+            if fd >= 0:
+                os.close(fd)
+        self._mess = self._intd = -1
+
     def _path(self, kind: str) -> str:
         split = kind in layout.SPLIT_DIRECTORIES
         return (layout.split_path if split else layout.flat_path)(kind, self._number)
@@ -173,9 +182,9 @@ ORDER: "tuple[tuple[Callable[[Message], None], int], ...]" = (
     (Message.link_mess,      NO_MESS),
     (Message.unlink_pid,     NO_PID),
     (Message.copy_message,   WRITE_ERROR),   # READ_ERROR where it is the reading that fails
-    (Message.sync_mess,      WRITE_ERROR),
     (Message.create_intd,    NO_INTD),
     (Message.copy_envelope,  WRITE_ERROR),   # READ_ERROR, TOO_LONG and BAD_ENVELOPE by what came
+    (Message.sync_mess,      WRITE_ERROR),
     (Message.sync_intd,      WRITE_ERROR),
     (Message.sync_mess_name, WRITE_ERROR),
     (Message.still_wanted,   READ_ERROR),
@@ -212,7 +221,13 @@ def how_invoked(home: Home, uid: int) -> bytes:
     return received.by_uid(uid)
 
 
-def enqueue(
+def enqueue(home: Home, uid: int, pid: int) -> int:
+    """Queue what comes on 0 and 1; qmail-queue's exit code. This process then does nothing else."""
+    prepare()
+    return queue_message(home, uid, pid)
+
+
+def queue_message(
     home: Home,
     uid: int,
     pid: int,
@@ -221,13 +236,13 @@ def enqueue(
     wanted: "Callable[[], bool]" = lambda: True,
     after: "Callable[[str], None]" = lambda step: None,
 ) -> int:
-    """Queue one message; qmail-queue's exit code. This process then does nothing else.
+    """Queue one message in a process that has called prepare(); qmail-queue's exit code.
 
     uid: who invoked. pid, source, wanted: as for Message. after: called with the name of each step when
-    it is done, for those who want to see what a death in between leaves.
+    it is done, for those who want to see what a death in between leaves. Changes the current directory.
     """
     try:
-        prepare()
+        signals.alarm(DEATH)  # anew for each message
         how = how_invoked(home, uid)
         try:
             os.chdir(home.path)
@@ -238,7 +253,10 @@ def enqueue(
         except OSError:
             return NO_QUEUE
         message = Message(uid, how, pid, int(time.time()), source=source, wanted=wanted)
-        return _steps(message, after)
+        try:
+            return _steps(message, after)
+        finally:
+            message.close()
     except Late:
         return TIMEOUT
 

@@ -1,7 +1,8 @@
-"""The queue service at work: takes requests, and gives each to a child of its own
+"""The queue service at work: takes requests, and gives each to a child
 
-A client that is slow, dies or means ill costs one child and nothing else. What is believed of a client
-is what the kernel says of it: its uid and pid.
+A client that is slow, dies or means ill costs one child's time and nothing else: no child hears of it
+before its request has come whole. What is believed of a client is what the kernel says of it: its uid
+and pid. A child that is done is kept for a while: to fork one costs more than to queue a message.
 """
 
 import _socket
@@ -10,40 +11,50 @@ import select
 import time
 
 from pymail.engines.admission import Admission
+from pymail.engines.staff import Staff
 from pymail.protocols import handoff
-from pymail.queue import enqueue
+from pymail.queue.worker import Worker
 from pymail.unix import queue_service
 from pymail.unix.home import Home
 from pysvc import launch
 from pysvc.unix import signals
-from pysvc.unix.strerr import reason, say
+from pysvc.unix.strerr import reason, say, unable_to
 
 REQUEST_TIME = 10.0  # seconds in which a client that has connected must have said what it wants
 TROUBLE = 0.1        # seconds to wait where no connection can be accepted
-CONNECTION = 3       # the number that the client's connection has in a child
+LOOK = 1.0           # seconds between two looks for children that are idle
+SAID = 4096          # bytes read at a time of what children say
 
 
 class Pending:
     """A client that has not said yet what it wants."""
 
-    __slots__ = ("connection", "deadline", "pid", "uid")
+    __slots__ = ("connection", "deadline", "pid", "polled", "uid")
 
     def __init__(self, connection: _socket.socket, deadline: float) -> None:
         self.connection, self.deadline = connection, deadline
+        self.polled = False
         self.pid, self.uid = queue_service.peer(connection)
 
 
 class Service:
     """Serves one home until SIGTERM; children that are at work then finish by themselves."""
 
-    __slots__ = ("_admission", "_children", "_home", "_listener", "_pending", "_poll", "_signals")
+    __slots__ = (
+        "_admission", "_free", "_home", "_listener", "_look", "_pending", "_poll", "_say_free", "_signals",
+        "_staff", "_work",
+    )  # fmt: skip
 
     def __init__(self, home: Home, listener: _socket.socket) -> None:
         self._home, self._listener = home, listener
         roles = ("root", "alias", "qmaild", "qmailq", "qmails")
         self._admission = Admission(frozenset(home.uid(role) for role in roles))
-        self._children: dict[int, int] = {}     # pid: uid of the client
-        self._pending: dict[int, Pending] = {}  # by descriptor
+        self._staff = Staff()
+        self._work: dict[int, _socket.socket] = {}  # by the child's pid: our end
+        self._look = 0.0                            # when to look for idle children
+        with unable_to("create pipe"):
+            self._free, self._say_free = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._pending: dict[int, Pending] = {}      # by descriptor
         self._signals = signals.SelfPipe((signals.SIGTERM, signals.SIGCHLD))
         self._poll = select.poll()
         for fd in (self._signals.fd, listener.fileno()):
@@ -64,14 +75,26 @@ class Service:
                     self._request(self._pending[fd])
             if self._listener.fileno() in ready:
                 self._accept()
-            self._drop_late()
+            self._look_around()
 
     def _timeout(self) -> int | None:
-        """Milliseconds until a client has waited too long."""
-        if not self._pending:
-            return None
-        first = min(client.deadline for client in self._pending.values())
-        return max(0, int((first - time.monotonic()) * 1000) + 1)
+        """Milliseconds until a client has waited too long, or a child may have been idle too long."""
+        due = [client.deadline for client in self._pending.values()]
+        if self._work:
+            due.append(self._look)
+        return max(0, int((min(due) - time.monotonic()) * 1000) + 1) if due else None
+
+    def _look_around(self) -> None:
+        """Send away the clients that are too slow, and the children that are not needed."""
+        now = time.monotonic()
+        for client in list(self._pending.values()):
+            if client.deadline <= now:
+                self._drop(client)
+        if self._work and self._look <= now:
+            self._look = now + LOOK
+            self._hear()
+            for child in self._staff.dismiss(now):
+                self._work.pop(child).close()
 
     def _accept(self) -> None:
         try:
@@ -83,85 +106,119 @@ class Service:
             say(f"qmail-queued: warning: unable to accept: {reason(error)}")
             time.sleep(TROUBLE)
             return
-        if not self._admission.admit(client.uid):
+        if not self._admit(client.uid):
             connection.close()  # who is let in later sees no difference: clients ask again
             return
         self._pending[connection.fileno()] = client
-        self._poll.register(connection.fileno(), select.POLLIN)
         self._request(client)
 
+    def _admit(self, uid: int) -> bool:
+        if not self._admission.admit(uid):
+            self._hear()
+            return self._admission.admit(uid)
+        return True
+
+    def _hear(self) -> None:
+        """Learn which children have done their work.
+
+        Only where that matters: to be woken by each would cost as much as to give it the next message.
+        """
+        try:
+            said = os.read(self._free, SAID)
+        except BlockingIOError:
+            return
+        now = time.monotonic()
+        for child in handoff.parse_free(said):
+            self._release(self._staff.free(child, now))
+
+    def _release(self, uid: int | None) -> None:
+        if uid is not None:
+            self._admission.release(uid)
+
     def _forget(self, client: Pending) -> None:
-        """The client is no longer waited for; its admission lasts, its connection is still open."""
-        self._poll.unregister(client.connection.fileno())
-        del self._pending[client.connection.fileno()]
+        """The client is no longer waited for; its admission lasts."""
+        fd = client.connection.fileno()
+        if client.polled:
+            self._poll.unregister(fd)
+        del self._pending[fd]
+        client.connection.close()
 
     def _drop(self, client: Pending) -> None:
         self._forget(client)
         self._admission.release(client.uid)
-        client.connection.close()
-
-    def _drop_late(self) -> None:
-        now = time.monotonic()
-        for client in list(self._pending.values()):
-            if client.deadline <= now:
-                self._drop(client)
 
     def _request(self, client: Pending) -> None:
         """Look whether the request has come, and have a child do it."""
         try:
             request, descriptors = queue_service.receive(client.connection)
         except BlockingIOError:
+            if not client.polled:
+                client.polled = True
+                self._poll.register(client.connection.fileno(), select.POLLIN)
             return
         except OSError:
             self._drop(client)
             return
         try:
             if request in handoff.REQUESTS and len(descriptors) == handoff.DESCRIPTORS:
-                self._start(client, request, descriptors)
+                self._give(client, request, descriptors)
             else:
                 self._drop(client)
         finally:
             for fd in descriptors:
                 os.close(fd)
 
-    def _start(self, client: Pending, request: bytes, descriptors: list[int]) -> None:
+    def _give(self, client: Pending, request: bytes, descriptors: list[int]) -> None:
+        """Have a child do it. Where that fails the client sees that nothing has begun, and asks again."""
         try:
-            pid = launch.fork("qmail-queued", lambda: self._work(client, request, descriptors))
+            child = self._child(client.uid)
         except OSError:
             self._drop(client)
             return
-        self._children[pid] = client.uid
-        self._forget(client)
-        client.connection.close()
-
-    def _work(self, client: Pending, request: bytes, descriptors: list[int]) -> int:
-        """The child: nothing of other clients stays open in it."""
-        signals.reset_caught()
-        for target, fd in enumerate((*descriptors, 2, client.connection.detach())):
-            os.dup2(fd, target)
-        os.closerange(CONNECTION + 1, enqueue.DESCRIPTORS)
-        pid = client.pid if request == handoff.PROCESS else os.getpid()
-        signals.ignore(signals.SIGPIPE)
+        pid = client.pid if request == handoff.PROCESS else 0
         try:
-            os.write(CONNECTION, handoff.ready(os.getpid()))
-            code = enqueue.enqueue(self._home, client.uid, pid, wanted=_client_is_there)
-            os.write(CONNECTION, handoff.result(code))
+            work = handoff.work(client.uid, pid)
+            queue_service.send(self._work[child], work, client.connection.fileno(), *descriptors)
         except OSError:
-            pass  # the client has gone, and asks nobody for the result
-        return 0
+            pass  # the child has died; its end releases the client's admission
+        self._forget(client)
+
+    def _child(self, uid: int) -> int:
+        """A child that has just become busy for a user: one that was idle, or a new one. Raises OSError."""
+        child = self._staff.take(uid)
+        if child is None:
+            self._hear()
+            child = self._staff.take(uid)
+        if child is None:
+            child = self._fork()
+            self._staff.start(child, uid)
+        return child
+
+    def _fork(self) -> int:
+        ours, work = _pair()
+        try:
+            child = launch.fork("qmail-queued", lambda: Worker(self._home, work, self._say_free).run())
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            work.close()
+        self._work[child] = ours
+        return child
 
     def _reap(self) -> None:
-        while self._children:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-            if not pid:
+        self._hear()
+        while self._staff.children:
+            child, _ = os.waitpid(-1, os.WNOHANG)
+            if not child:
                 return
-            uid = self._children.pop(pid, None)
-            if uid is not None:
-                self._admission.release(uid)
+            self._release(self._staff.end(child))
+            if child in self._work:
+                self._work.pop(child).close()
 
 
-def _client_is_there() -> bool:
-    """Whether the client still waits for the result."""
-    poll = select.poll()
-    poll.register(CONNECTION, 0)
-    return not poll.poll(0)
+def _pair() -> "tuple[_socket.socket, _socket.socket]":
+    """The service's end, which never waits, and the child's. Raises OSError."""
+    ours, work = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+    ours.setblocking(False)
+    return ours, work

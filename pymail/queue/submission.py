@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 BUFFER = 32768    # bytes gathered before they are written
+ROOM = 4096       # bytes that every new pipe takes without a reader: PIPE_BUF
 READ_ERROR = 54   # the exit code that stands for a message that was not handed over whole
 NO_CHILD, NO_SERVICE, UNUSABLE_HOME, UNABLE_TO_RUN = 51, 56, 61, 120
 TEXT = 6  # the descriptor on which a program named by QMAILQUEUE explains itself
@@ -44,18 +45,29 @@ class Submission:
     From the first one on the process ignores SIGPIPE: a queue program that gives up is no reason to die.
     """
 
-    __slots__ = ("_envelope", "_failed", "_gathered", "_message", "_qp", "_size", "_text", "_wait")
+    __slots__ = ("_envelope", "_failed", "_gathered", "_home", "_message", "_qp", "_size", "_started",
+                 "_text", "_wait")  # fmt: skip
 
     def __init__(self, home: Home) -> None:
-        """Start; failures are remembered and told by finish()."""
+        """Failures are remembered and told by finish()."""
         signals.ignore(signals.SIGPIPE)
+        self._home = home
         self._message = self._envelope = self._text = -1
         self._gathered: list[bytes] = []
         self._size = self._qp = 0
-        self._failed = False
-        self._wait: Callable[[], int | None] = lambda: NO_SERVICE
+        self._failed = self._started = False
+        self._wait: Callable[[], int | None] = lambda: 0
+
+    def _begin(self, envelope: bytes = b"") -> None:
+        """Start the queue program, once there is something to do for it: slow clients keep none waiting.
+
+        envelope: its beginning, if it is to be in the pipes by then, and the whole message with it.
+        """
+        if self._started:
+            return
+        self._started = True
         try:
-            self._start(home)
+            self._start(self._home, envelope)
         except Fatal:
             self._give_up(UNUSABLE_HOME)  # the accounts are missing
         except OSError:
@@ -80,24 +92,38 @@ class Submission:
 
     def finish(self, sender: bytes, recipients: "Iterable[bytes]") -> Receipt:
         """Send the envelope and wait for the verdict."""
-        self._flush()
-        self._message = _closed(self._message)
+        blocks = from_caller(sender, recipients)
         try:
-            for block in () if self._failed else from_caller(sender, recipients):
-                write_all(self._envelope, block)
+            first = next(blocks)
+            if not self._started and max(self._size, len(first)) <= ROOM:
+                self._begin(first)
+            else:
+                self._flush()
+                self._message = _closed(self._message)
+                self._put(first)
+            for block in blocks:
+                self._put(block)
         except (OSError, ValueError):
             self._failed = True
         self._envelope = _closed(self._envelope)
         text = self._result()
         return Receipt(text, self._qp)
 
+    def _put(self, records: bytes) -> None:
+        if not self._failed:
+            write_all(self._envelope, records)
+
     def _flush(self) -> None:
+        self._begin()
         try:
             if not self._failed:
-                write_all(self._message, b"".join(self._gathered))
+                self._write_message()
         except OSError:
             self._failed = True
-        self._gathered, self._size = [], 0
+
+    def _write_message(self) -> None:
+        gathered, self._gathered, self._size = self._gathered, [], 0
+        write_all(self._message, b"".join(gathered))
 
     def _close(self) -> None:
         self._message, self._envelope = _closed(self._message), _closed(self._envelope)
@@ -120,12 +146,16 @@ class Submission:
             return CRASHED
         return queue_text(READ_ERROR if self._failed and not code else code, custom)
 
-    def _start(self, home: Home) -> None:
+    def _start(self, home: Home, ahead: bytes) -> None:
         program = os.environb.get(b"QMAILQUEUE", _replacement(home))
         message, self._message = os.pipe()
         try:
             envelope, self._envelope = os.pipe()
             try:
+                if ahead:
+                    write_all(self._envelope, ahead)
+                    self._write_message()
+                    self._message = _closed(self._message)
                 if program is not None:
                     self._run(home, program, message, envelope)
                 elif os.geteuid() in (0, home.uid("qmailq")):

@@ -17,10 +17,37 @@ PAUSE = 0.05     # seconds between two attempts
 ANSWER = 30.0    # seconds in which a service that took the request must have begun
 Listener = _socket.socket
 _DESCRIPTOR = struct.calcsize("i")
+_RIGHTS = _socket.CMSG_SPACE(16 * _DESCRIPTOR)  # room for more than anybody should send
 
 
 class Refused(Exception):
     """No queue service took the request."""
+
+
+class Answers:
+    """The lines that the service sends on one connection."""
+
+    __slots__ = ("_connection", "_rest")
+
+    def __init__(self, connection: _socket.socket) -> None:
+        self._connection, self._rest = connection, b""
+
+    def number(self, word: bytes) -> int | None:
+        """The number in the next line, if that begins with a word; else None. Raises OSError."""
+        while b"\n" not in self._rest and len(self._rest) < handoff.LONGEST_ANSWER:
+            data = self._connection.recv(handoff.LONGEST_ANSWER)
+            if not data:
+                break
+            self._rest += data
+        line, end, self._rest = self._rest.partition(b"\n")
+        return handoff.parse(word, line + end)
+
+    def wait(self, seconds: float) -> None:
+        """How long to wait for anything from now on, 0 for ever; OSError is raised when that is over."""
+        _limit(self._connection, _socket.SO_RCVTIMEO, seconds)
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def socket_path(home: Home) -> str:
@@ -40,7 +67,7 @@ def _connect(home: Home) -> _socket.socket:
     """A connection to the service. Raises OSError."""
     connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
-        connection.settimeout(ANSWER)
+        _limit(connection, _socket.SO_SNDTIMEO, ANSWER)
         connection.connect(socket_path(home))
     except OSError:
         connection.close()
@@ -48,11 +75,16 @@ def _connect(home: Home) -> _socket.socket:
     return connection
 
 
-def ask(home: Home, request: bytes, message: int, envelope: int) -> tuple[_socket.socket, int]:
+def _limit(connection: _socket.socket, option: int, seconds: float) -> None:
+    """Have the kernel watch the time: a timeout of the socket object costs a poll for each call."""
+    connection.setsockopt(_socket.SOL_SOCKET, option, struct.pack("ll", int(seconds), 0))
+
+
+def ask(home: Home, request: bytes, message: int, envelope: int) -> tuple[Answers, int]:
     """Have the service read a message and its envelope from two descriptors.
 
     Goes on asking for PATIENCE seconds: where no process has begun, nothing has been read yet.
-    Returns the connection, on which the result will come, and the pid of the process. Raises Refused.
+    Returns what the result will come on, and the pid of the process. Raises Refused.
     """
     deadline = time.monotonic() + PATIENCE
     while True:
@@ -61,43 +93,41 @@ def ask(home: Home, request: bytes, message: int, envelope: int) -> tuple[_socke
         except OSError:
             connection = None  # nobody there
         if connection is not None:
-            pid = _request(connection, request, message, envelope)
+            answers = Answers(connection)
+            pid = _request(connection, answers, request, message, envelope)
             if pid is not None:
-                connection.settimeout(None)
-                return connection, pid
-            connection.close()
+                return answers, pid
+            answers.close()
         if time.monotonic() > deadline:
             raise Refused
         time.sleep(PAUSE)
 
 
-def _request(connection: _socket.socket, request: bytes, *descriptors: int) -> int | None:
+def _request(connection: _socket.socket, answers: Answers, request: bytes, *descriptors: int) -> int | None:
     """The pid of the process that has begun; None if none has."""
-    rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(descriptors)}i", *descriptors))]
     try:
-        connection.sendmsg([request], rights, _socket.MSG_NOSIGNAL)
-        return handoff.parse(b"ready", _line(connection))
+        send(connection, request, *descriptors)
+        answers.wait(ANSWER)
+        pid = answers.number(b"ready")
+        answers.wait(0)
+        return pid
     except OSError:
         return None  # the service ended, or had no room
 
 
-def outcome(connection: _socket.socket) -> int | None:
+def outcome(answers: Answers) -> int | None:
     """Wait for the exit code and close; None if the process ended without a word. Raises OSError."""
     try:
-        return handoff.parse(b"exit", _line(connection))
+        return answers.number(b"exit")
     finally:
-        connection.close()
+        answers.close()
 
 
-def _line(connection: _socket.socket) -> bytes:
-    """One line; what there is of it if the connection ends before."""
-    line = b""
-    while len(line) < handoff.LONGEST_ANSWER and not line.endswith(b"\n"):
-        data = connection.recv(1)  # never past the line: the next one is somebody else's to read
-        if not data:
-            break
-        line += data
-    return line
+def send(connection: _socket.socket, data: bytes, *descriptors: int) -> None:
+    """Send some bytes and descriptors together. Raises OSError."""
+    rights = struct.pack(f"{len(descriptors)}i", *descriptors)
+    ancillary = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)]
+    connection.sendmsg([data], ancillary, _socket.MSG_NOSIGNAL)
 
 
 def listen(home: Home) -> _socket.socket:
@@ -130,11 +160,9 @@ def _unlink(path: str) -> None:
 
 
 def accept(listener: _socket.socket) -> _socket.socket:
-    """The next connection, non-blocking. Raises OSError (EAGAIN: there is none)."""
+    """The next connection. Raises OSError (EAGAIN: there is none)."""
     fd, _ = listener._accept()  # type: ignore[attr-defined]  # what socket.accept is made of
-    connection = _socket.socket(fileno=fd)
-    connection.setblocking(False)
-    return connection
+    return _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, fd)  # asks the kernel nothing
 
 
 def peer(connection: _socket.socket) -> tuple[int, int]:
@@ -144,14 +172,14 @@ def peer(connection: _socket.socket) -> tuple[int, int]:
     return pid, uid & 0xFFFFFFFF
 
 
-def receive(connection: _socket.socket) -> tuple[bytes, list[int]]:
-    """A request and the descriptors that came with it, all of them close-on-exec. Raises OSError.
+def receive(connection: _socket.socket, wait: bool = False) -> tuple[bytes, list[int]]:
+    """Some bytes and the descriptors that came with them, all of them close-on-exec.
 
-    Nothing that a client sends leaves a descriptor open here that is not in the list: what does not
-    fit the buffer is closed by the kernel.
+    wait: until something comes, or the end, b"". Nothing that a client sends leaves a descriptor open
+    here that is not in the list: what does not fit the buffer is closed by the kernel. Raises OSError.
     """
-    space = _socket.CMSG_SPACE(16 * _DESCRIPTOR)
-    data, messages, _, _ = connection.recvmsg(handoff.LONGEST_REQUEST, space, _socket.MSG_CMSG_CLOEXEC)
+    flags = _socket.MSG_CMSG_CLOEXEC | (0 if wait else _socket.MSG_DONTWAIT)
+    data, messages, _, _ = connection.recvmsg(handoff.LONGEST_REQUEST, _RIGHTS, flags)
     found: list[int] = []
     for level, kind, content in messages:
         if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):

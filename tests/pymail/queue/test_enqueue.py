@@ -13,8 +13,8 @@ from tests.support.world import Place
 
 STEPS = [step.__name__ for step, _ in enqueue.ORDER]
 AFTER = {
-    "create_pid": None, "link_mess": "S2", "unlink_pid": "S2", "copy_message": "S2", "sync_mess": "S2",
-    "create_intd": "S3", "copy_envelope": "S3", "sync_intd": "S3", "sync_mess_name": "S3",
+    "create_pid": None, "link_mess": "S2", "unlink_pid": "S2", "copy_message": "S2",
+    "create_intd": "S3", "copy_envelope": "S3", "sync_mess": "S3", "sync_intd": "S3", "sync_mess_name": "S3",
     "still_wanted": "S3", "link_todo": "S4", "sync_todo_name": "S4", "pull_trigger": "S4",
 }  # fmt: skip
 
@@ -30,7 +30,8 @@ def die_after(home: Home, step: str, wanted: bool = True) -> int:
         try:
             os.close(message[1])
             os.close(envelope[1])
-            code = enqueue.enqueue(
+            enqueue.prepare()
+            code = enqueue.queue_message(
                 home, 1, 2, source=(message[0], envelope[0]), wanted=lambda: wanted,
                 after=lambda done: os._exit(77) if done == step else None,
             )  # fmt: skip
