@@ -15,7 +15,6 @@ from pymail.delivery.directions import Directions
 from pymail.delivery.sessions import Session
 from pymail.protocols.smtp_client import Conversation
 from pymail.unix.tcpto import Timeouts
-from pysvc.unix.files import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,12 +36,9 @@ class Delivery:
         self.host, self.sender, self.recipients, self.message = host, sender, recipients, message
 
 
-def tell(reports: list[bytes]) -> None:
-    """Write the reports on a delivery to descriptor 1."""
-    try:
-        write_all(1, b"".join(report + b"\0" for report in reports))
-    except OSError:
-        pass  # nobody wants to know
+def joined(reports: list[bytes]) -> bytes:
+    """The reports on a delivery as qmail-remote writes them."""
+    return b"".join(report + b"\0" for report in reports)
 
 
 class Courier:
@@ -82,7 +78,7 @@ class Courier:
         conversation = Conversation(session.server, helo, delivery.sender, delivery.recipients)
         session.hold(conversation, delivery.message)
         more = conversation.accepted and session.server.extended and session.messages < MOST
-        if more and session.quiet():
+        if more and session.in_step:
             self._kept, self._kept_for, self._until = session, destination, time.monotonic() + KEPT
         else:
             session.leave()

@@ -23,13 +23,17 @@ LEAVE = 2  # seconds for each wait once the message has been judged, and nothing
 class Session:
     """address: 4 bytes. messages: how many have been sent. server: what has been learnt of it."""
 
-    __slots__ = ("_connection", "_peer", "_replies", "address", "messages", "orderly", "port", "server")
+    __slots__ = (
+        "_connection", "_peer", "_readable", "_replies", "address", "messages", "orderly", "port", "server",
+    )  # fmt: skip
 
     def __init__(self, peer: "_socket.socket", address: bytes, port: int, timeout: int) -> None:
         """peer: connected, non-blocking; closed by leave(). timeout: seconds for each wait."""
         self._peer, self.address, self.port = peer, address, port
         self._connection = Connection(peer.fileno(), peer.fileno(), timeout)
         self._replies = Replies()
+        self._readable = select.poll()
+        self._readable.register(peer.fileno(), select.POLLIN)
         self.server = Server(ip.text(address))
         self.messages = 0
         self.orderly = False  # the last conversation came to its end: there is nothing more to be said
@@ -89,11 +93,14 @@ class Session:
         """To wait for what would make the session useless."""
         return self._peer.fileno()
 
+    @property
+    def in_step(self) -> bool:
+        """Whether nothing has been read behind the last reply."""
+        return self._replies.silent
+
     def quiet(self) -> bool:
         """Whether the server has neither said anything since its last reply, nor closed the connection."""
-        readable = select.poll()
-        readable.register(self._peer.fileno(), select.POLLIN)
-        return self._replies.silent and not readable.poll(0)
+        return self.in_step and not self._readable.poll(0)
 
     def leave(self) -> None:
         """Take leave, without waiting for an answer, and close the connection."""

@@ -25,9 +25,10 @@ PIPELINING, the commands for a message are sent at once; otherwise one after the
 
 import os
 
-from pymail.delivery.courier import MISUSED, Courier, Delivery, tell
+from pymail.delivery.courier import MISUSED, Courier, Delivery, joined
 from pymail.unix.home import Home
 from pysvc.unix import signals
+from pysvc.unix.files import write_all
 from pysvc.unix.strerr import Fatal
 
 NO_HOME = b"ZUnable to switch to home directory. (#4.3.0)\n"
@@ -35,7 +36,10 @@ NO_HOME = b"ZUnable to switch to home directory. (#4.3.0)\n"
 
 def main(argv: list[str]) -> int:
     signals.ignore(signals.SIGPIPE)
-    tell(deliver(argv))
+    try:
+        write_all(1, joined(deliver(argv)))
+    except OSError:
+        pass  # nobody wants to know
     return 0
 
 

@@ -15,7 +15,7 @@ import os
 import time
 
 from pymail.delivery import spawning
-from pymail.delivery.courier import Courier, Delivery, tell
+from pymail.delivery.courier import Courier, Delivery, joined
 from pymail.delivery.spawning import Spawner
 from pymail.delivery.workers import Work
 from pymail.engines.spawner import Slots
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
 
     def plan(request: "Request", go: "Callable[[Work | None], None]") -> None:
         remote_home = own.home()
-        if remote_home is not None and resolver.prepare(_host(request)):
+        if remote_home is not None and resolver.prepare(_host(request.recipient)):
             server.pool.close()  # those that wait there have no resolver
         go(None if remote_home is None else _work(remote_home, request))
 
@@ -122,23 +122,22 @@ class Resolver:
         return ip4.parse_literal(route[0] if route else host) is None
 
 
-def _host(request: "Request") -> bytes:
-    return request.recipient.rpartition(b"@")[2]
+def _host(recipient: bytes) -> bytes:
+    return recipient.rpartition(b"@")[2]
 
 
 def _deliver(program: str, request: "Request") -> int:
     """In a child: become the program that delivers to the recipient's host."""
     try:
-        chain.run([program, *map(os.fsdecode, (_host(request), request.sender, request.recipient))])
+        chain.run([program, *map(os.fsdecode, (_host(request.recipient), request.sender, request.recipient))])
     except OSError as error:
         return TEMPORARY if temporary(error) else PERMANENT
 
 
 def _work(home: Home, request: "Request") -> Work:
     """A delivery for a worker, preferably one that has talked to the same host."""
-    return Work(
-        _host(request), request.sender + b"\0" + request.recipient, lambda channel: _serve(home, channel)
-    )
+    words = request.sender + b"\0" + request.recipient
+    return Work(_host(request.recipient), words, lambda channel: _serve(home, channel), answers=True)
 
 
 def _serve(home: Home, channel: "Channel") -> int:
@@ -146,8 +145,7 @@ def _serve(home: Home, channel: "Channel") -> int:
     signals.ignore(signals.SIGPIPE)
     with unable_to(f"chdir to {home.path}"):
         os.chdir(home.path)
-    courier = Courier(home)
-    title.set_title([REMOTE])
+    courier, shown = Courier(home), b""  # a recipient has a host: the first one is shown
     while True:
         courier.wait(channel.fileno())
         request = channel.take()
@@ -155,8 +153,8 @@ def _serve(home: Home, channel: "Channel") -> int:
             courier.leave()
             return 0
         sender, recipient = request.split(b"\0")
-        host = recipient.rpartition(b"@")[2]
-        title.set_title([REMOTE, *map(os.fsdecode, (host, sender, recipient))])
-        tell(courier.deliver(Delivery(host, sender, [recipient])))
-        title.set_title([REMOTE])
-        channel.answer(0)
+        host = _host(recipient)
+        if host != shown:
+            shown = host
+            title.set_title([REMOTE, os.fsdecode(host)])
+        channel.answer(0, joined(courier.deliver(Delivery(host, sender, [recipient]))))
