@@ -1,7 +1,7 @@
 """pymail - install, check and remove the mail system; its mailboxes
 
-Synopsis:    pymail install [OPTIONS] | uninstall [--purge] | check [--dns] | user VERB | programs |
-             manual PROGRAM
+Synopsis:    pymail install [OPTIONS] | uninstall [--purge] | check [--dns] | user VERB |
+             prove [OPTIONS] | programs | manual PROGRAM
 Verbs:       install     as root: steps 3 to 10 of the installation document; as anybody else, with
                          --home DIR: a private instance in one directory, on high ports. It can be
                          repeated; files that somebody else changed stay, and the difference is shown
@@ -11,10 +11,16 @@ Verbs:       install     as root: steps 3 to 10 of the installation document; as
              check       judge the configuration: what is wrong, why it matters and how to mend it;
                          nothing is changed. --dns also looks names up
              user        virtual mailboxes: add, list, passwd, remove
+             prove       --crash: run messages through a private instance that is made for it, recorded
+                         by strace; then make disks that a power loss at any moment may leave, have the
+                         programs recover on each, and see that no message that was answered 250 is
+                         lost, none comes in parts, none more than twice, and nothing is left over.
+                         --month: let qmail-send deliver for thirty simulated days, with hosts that
+                         are down, bursts and restarts. Neither touches the installed mail system
              programs    list the programs, one a line
              manual      print a program's manual
 Exit codes:  0, also where check has only hints; 1 something was kept as it is, or differs, or is a
-             problem; 100 wrong usage; 111 trouble
+             problem, or a promise was broken; 100 wrong usage; 111 trouble
 """
 
 import os
@@ -203,6 +209,33 @@ def user_remove(address: str, home: str | None) -> int:
     """Take a mailbox away; its mail is kept aside."""
     click.echo(f"removed {address}; its mail is in {mailboxes(home).remove(os.fsencode(address))}")
     return 0
+
+
+@commands.command("prove")
+@click.option("--crash", is_flag=True, help="power losses: make the disks they may leave, and recover")
+@click.option("--month", is_flag=True, help="thirty simulated days of deliveries")
+@click.option("--images", default=2000, type=click.IntRange(1), help="crash: about how many, of each model")
+@click.option("--seed", default=1, type=int, help="another seed, another sample, another month")
+@click.option("--model", type=click.Choice(("ext4", "posix")), help="crash: only this model of a disk")
+@click.option("--keep", is_flag=True, help="keep the files; they stay anyway where a promise was broken")
+@click.option("--recording", metavar="FILE", help="crash: an earlier run, instead of a new one")
+@click.option("--image", metavar="RECIPE", help="crash: only this image of that recording")
+@click.option("--days", default=30, type=click.IntRange(1), help="month: how many")
+def prove_command(
+    crash: bool, month: bool, model: str | None, image: str | None, recording: str | None, **asked: Any
+) -> int:
+    """Prove that no message is lost, on this machine."""
+    if crash == month or (image is not None and recording is None):
+        raise Fatal("unable to tell what: say --crash or --month; --image needs --recording", PERMANENT)
+    if month:
+        from pymail.proving import month as proof
+
+        return proof.prove(asked["seed"], asked["days"])
+    from pymail.proving import crash as crashes
+
+    models = (model,) if model else ("ext4", "posix")
+    wanted = crashes.Wanted(asked["images"], models, asked["seed"], asked["keep"], recording, image)
+    return crashes.prove(wanted)
 
 
 def main(argv: list[str]) -> int:

@@ -91,18 +91,18 @@ class Sender:
         """spawners, clean: the descriptors to and from the partners. background: where calls wait for the
         disk. The current directory is the queue."""
         self._home, self._record = home, record
-        self._shared = Shared(record, settings, concurrency)
+        self.shared = Shared(record, settings, concurrency)
         with cannot("create pipe"):
             self._signals = signals.SelfPipe((signals.SIGTERM, signals.SIGALRM, signals.SIGHUP))
             self._background = background or Background()
         self._cleaner = Cleaner(*clean)
         bounces = Bounces(home, settings, record)
-        self._channels = [Channel(c, *fds, self._shared, bounces) for c, fds in enumerate(spawners)]
-        self._finish = Finish(self._shared, bounces, self._background, self._cleaner)
-        restart.load(self._shared, now)
-        self._shared.log_status()
-        self._intake = Intake(self._shared, self._background, self._cleaner)
-        self._strays = Strays(self._shared, self._cleaner)
+        self._channels = [Channel(c, *fds, self.shared, bounces) for c, fds in enumerate(spawners)]
+        self._finish = Finish(self.shared, bounces, self._background, self._cleaner)
+        restart.load(self.shared, now)
+        self.shared.log_status()
+        self._intake = Intake(self.shared, self._background, self._cleaner)
+        self._strays = Strays(self.shared, self._cleaner)
         self._now = now
 
     def run(self) -> None:
@@ -115,11 +115,11 @@ class Sender:
     @property
     def over(self) -> bool:
         """Whether it was asked to end, and nothing is under way any more."""
-        return self._shared.exit_requested and not self._under_way()
+        return self.shared.exit_requested and not self._under_way()
 
     def end(self) -> None:
         """Leave the schedule to the next one."""
-        restart.save(self._shared)
+        restart.save(self.shared)
         self._record.line(activity.EXITING)
         self._record.flush()
 
@@ -130,7 +130,7 @@ class Sender:
     def turn(self, ready: set[int], now: int) -> None:
         """Let each part do a bounded piece of work: none has to wait for another. ready: what wait() said."""
         if now < self._now:
-            for part in (self._shared, self._intake, self._strays):
+            for part in (self.shared, self._intake, self._strays):
                 part.clock_set_back(self._now - now)
         self._now = now
         if self._signals.fd in ready:
@@ -138,7 +138,7 @@ class Sender:
         self._talk(ready, now)
         if self._background.fd in ready:
             self._background.collect()
-        if not self._shared.exit_requested:
+        if not self.shared.exit_requested:
             self._work(now)
         try:
             self._cleaner.flush()
@@ -152,7 +152,7 @@ class Sender:
             one.start_deliveries(now)
             if one.writing:
                 self._write(one)
-        restart.retry_failed(self._shared, now)
+        restart.retry_failed(self.shared, now)
         self._finish.step(now)
         self._strays.step(now)
 
@@ -181,16 +181,16 @@ class Sender:
         if self._cleaner.alive:
             fds.append(self._cleaner.fd)
         trigger = self._intake.trigger_fd
-        if trigger is not None and not self._finish.bouncing and not self._shared.exit_requested:
+        if trigger is not None and not self._finish.bouncing and not self.shared.exit_requested:
             fds.append(trigger)
         return fds
 
     def _wanted_at(self, now: int) -> int:
         """When there will be something to do even if nothing happens."""
-        if self._shared.exit_requested:
+        if self.shared.exit_requested:
             return now + LONGEST_WAIT
         times = [one.wanted_at() for one in self._channels]
-        times += [self._finish.wanted_at(), self._strays.wanted_at(), self._shared.failed.first()]
+        times += [self._finish.wanted_at(), self._strays.wanted_at(), self.shared.failed.first()]
         if not self._finish.bouncing:
             times.append(self._intake.wanted_at())
         return min(time for time in (*times, now + LONGEST_WAIT) if time is not None)
@@ -219,20 +219,20 @@ class Sender:
 
     def _lost(self, partner: str) -> None:
         self._record.alert(f"oh no! lost {partner} connection! dying...")
-        self._shared.exit_requested = True
+        self.shared.exit_requested = True
 
     def _obey(self, arrived: set[int], now: int) -> None:
         if signals.SIGTERM in arrived:
-            self._shared.exit_requested = True
+            self.shared.exit_requested = True
         if signals.SIGALRM in arrived:
-            for waiting in self._shared.waiting:
+            for waiting in self.shared.waiting:
                 waiting.all_due(now)
         if signals.SIGHUP in arrived:
             self._reread()
 
     def _reread(self) -> None:
         """Read again what may change while the daemon runs; what cannot be read stays as it was."""
-        settings = self._shared.settings
+        settings = self.shared.settings
         try:
             os.stat(self._home.file("."))
         except OSError:

@@ -22,6 +22,7 @@ from pysvc.unix.files import write_all
 
 T = TypeVar("T")
 BLOCK = 65536
+Decide = Callable[[Request, int], tuple[int, bytes]]  # see Spawner
 PID_SCAN = 31  # commands from one look of qmail-clean at pid/ to the next
 SPINNING = 20000  # turns within one second after which the loop is said to spin
 
@@ -39,11 +40,15 @@ class Undivided(Background):
 
 
 class Spawner:
-    """Stands for qmail-lspawn or qmail-rspawn; `under_way` is the number of deliveries now."""
+    """Stands for qmail-lspawn or qmail-rspawn.
 
-    def __init__(self, decide: Callable[[Request, int], tuple[int, bytes]]) -> None:
+    under_way is the number of deliveries now, full_at when there last were as many as allowed.
+    """
+
+    def __init__(self, decide: Decide, most: int) -> None:
         """decide: what becomes of a request made now: after how many seconds, and the report."""
-        self._decide = decide
+        self._decide, self._most = decide, most
+        self.full_at = 0
         self._requests = Requests()
         self._input, to_us = _pipe()
         from_us, self._output = _pipe()
@@ -60,16 +65,22 @@ class Spawner:
 
     def step(self, now: int) -> bool:
         """Take requests and send the reports that are due; whether there were any."""
+        self._note(now)
         data = _read(self._input)
         for request in self._requests.feed(data):
             seconds, report = self._decide(request, now)
             heapq.heappush(self._due, (now + seconds, request.delnum, report))
+        self._note(now)
         reports = []
         while self._due and self._due[0][0] <= now:
             _, delnum, report = heapq.heappop(self._due)
             reports.append(encode_report(delnum, report))
         write_all(self._output, b"".join(reports))
         return bool(data or reports)
+
+    def _note(self, now: int) -> None:
+        if self.under_way >= self._most:
+            self.full_at = now
 
 
 class Cleaner:
@@ -117,7 +128,7 @@ class Simulation:
         home: Home,
         now: int,
         concurrency: list[int],
-        spawners: "tuple[Callable[[Request, int], tuple[int, bytes]], ...]",
+        spawners: tuple[Decide, ...],
         *,
         before_cleaning: Callable[[bytes], None] = lambda command: None,
         after_turn: Callable[[], None] = lambda: None,
@@ -130,7 +141,7 @@ class Simulation:
         self.now = now
         self._after_turn = after_turn
         self._before = _open_descriptors()
-        self.spawners = [Spawner(decide) for decide in spawners]
+        self.spawners = [Spawner(*pair) for pair in zip(spawners, concurrency, strict=True)]
         self._cleaner = Cleaner(before_cleaning)
         for spawner in self.spawners:
             os.set_blocking(spawner.descriptors[0], False)
