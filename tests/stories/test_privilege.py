@@ -154,8 +154,8 @@ def test_loggers(system: MailSystem, tree: list[Process]) -> None:
 DAEMON_TABLE = [  # account, umask, cwd; descriptors, those that come and go included
     ("qmail-send", "qmails", "0077", "/var/qmail/queue",
      ["pipe"] * 11 + ["/var/qmail/queue/lock/sendmutex", "/var/qmail/queue/lock/trigger"]),
-    ("qmail-lspawn", "root", "0077", "/var/qmail/queue/mess", ["pipe"] * 4 + [NULL]),
-    ("qmail-rspawn", "qmailr", "0077", "/var/qmail/queue/mess", ["pipe"] * 4 + [NULL]),
+    ("qmail-lspawn", "root", "0077", "/var/qmail/queue/mess", ["pipe"] * 4 + [NULL] + ["socket"] * 4),
+    ("qmail-rspawn", "qmailr", "0077", "/var/qmail/queue/mess", ["pipe"] * 4 + [NULL] + ["socket"] * 4),
     ("qmail-clean", "qmailq", "0077", "/var/qmail/queue",
      ["pipe"] * 2 + ["/var/qmail/queue/intd", "/var/qmail/queue/todo"]),
     ("qmail-queued", "qmailq", "0022", "/var/qmail",
