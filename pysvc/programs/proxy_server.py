@@ -34,7 +34,7 @@ import time
 
 from pysvc.formats import ip, ucspi
 from pysvc.formats.proxy import Ends, Malformed, Scanner
-from pysvc.unix import chain, incoming, tcp
+from pysvc.unix import chain, incoming, names, tcp
 from pysvc.unix.options import BadOption, complaint
 from pysvc.unix.settings import ERRORS, SILENT, STATUS, count, heard, take
 from pysvc.unix.strerr import PERMANENT, TEMPORARY, Fatal, unable_to, usage
@@ -130,7 +130,7 @@ def _is_let_in(settings: Settings, ends: Ends) -> bool:
     connection = ucspi.Connection(ends.local_port, ends.remote_ip, ends.remote_port)
     connection.local_ip, connection.local_host = ends.local_ip, environment.get(b"TCPLOCALHOST")
     settings.local_name = connection.local_host or b""  # nothing to be looked up
-    incoming.look_up(settings, connection)
+    names.look_up(settings, connection)
     for name in [name for name in environment if name.startswith(b"TCP6")]:
         del environment[name]
     ucspi.apply(environment, connection.variables())

@@ -172,7 +172,7 @@ class TcpServer(Server):
         self._gate: Gate | None = None
         if settings.counts_clients():
             self._gate = Gate(settings.per_address, settings.per_network)
-        self._spawns = not own_program and settings.needs_no_process()
+        self._prepares = not own_program and not settings.waits()
 
     def print_ports(self) -> None:
         try:
@@ -207,17 +207,20 @@ class TcpServer(Server):
 
     def _process(self, fd: int, address: "tuple[Any, ...]", port: int) -> int:
         """The pid of a process that serves a connection; 0 if there is none."""
-        if self._spawns:
-            pid = incoming.spawn(self._settings, fd, address, port, self._gate)
-            if pid is not None:
-                return pid
+        connection = None
+        if self._prepares:
+            connection = incoming.ready(self._settings, fd, address, port, self._gate)
+        pid = connection.spawn() if connection is not None else None
+        if pid is not None:
+            return pid
+        body = connection.run if connection is not None else lambda: self._serve(fd, address, port)
         try:
-            return launch.fork("tcpserver", lambda: self._in_child(fd, address, port))
+            return launch.fork("tcpserver", body)
         except OSError as error:
             if self._settings.verbosity != SILENT:
                 warn("tcpserver", "dropping connection, unable to fork", error)
             return 0
 
-    def _in_child(self, fd: int, address: "tuple[Any, ...]", port: int) -> int:
+    def _serve(self, fd: int, address: "tuple[Any, ...]", port: int) -> int:
         self.close()
         return incoming.serve(self._settings, fd, address, port, self._gate)

@@ -3,9 +3,8 @@
 import _socket
 import os
 
-from pysvc.formats import dns as packets
 from pysvc.formats import ip, number, tcprules, ucspi
-from pysvc.unix import chain, descriptors, files, rules, signals, tcp
+from pysvc.unix import chain, descriptors, files, names, rules, signals, tcp
 from pysvc.unix.settings import ERRORS, STATUS, heard
 from pysvc.unix.strerr import PERMANENT, TEMPORARY, Fatal, reason, unable_to
 
@@ -56,10 +55,9 @@ class Settings:
         limits = (self.per_address, self.per_network, self.rules)
         return any(limit is not None for limit in limits) or any(name in self.environment for name in MAXIMA)
 
-    def needs_no_process(self) -> bool:
-        """Whether nothing about a connection is waited for or told of before its program starts."""
-        silent = self.verbosity != STATUS and not self.banner
-        return silent and not self.remote_name and not self.remote_info and self.local_name is not None
+    def waits(self) -> bool:
+        """Whether anything about a connection may have to be waited for before its program starts."""
+        return self.remote_name or self.remote_info or self.local_name is None or bool(self.banner)
 
     def load_lookups(self) -> None:
         """Import the code for look-ups that each connection will take, before the first fork."""
@@ -92,7 +90,7 @@ def serve(
         settings.log(b"pid %d from %s" % (os.getpid(), connection.text(connection.remote_ip)))
         _prepare(settings, fd, connection)
         connection.interface = tcp.interface_name(address)
-        look_up(settings, connection)
+        names.look_up(settings, connection)
         ucspi.apply(settings.environment, connection.variables())
         allowed = obey_rules(settings, connection, settings.environment)
         refusal = _refusal(connection, settings.environment, gate) if allowed else None
@@ -103,13 +101,13 @@ def serve(
         return PERMANENT
 
 
-def spawn(
+def ready(
     settings: Settings, fd: int, address: "tuple[Any, ...]", local_port: int, gate: "Gate | None"
-) -> int | None:
-    """Start the program for a connection, where nothing is waited for and nothing told of; its pid.
+) -> "Ready | None":
+    """What the server itself can do for a connection where there is nothing to be waited for.
 
-    0 if a rule denies; None if something is wrong: serve, in a process of its own, will say what. To fork
-    an interpreter, only to execute another program, costs as much again as the program.
+    None where the connection is not let in, or something is wrong: serve, in a process of its own, does and
+    says the rest.
     """
     connection = ucspi.Connection(local_port, tcp.packed(address), address[1], settings.six)
     environment = settings.environment.copy()
@@ -118,15 +116,45 @@ def spawn(
         connection.interface = tcp.interface_name(address)
         connection.local_host = settings.local_name
         ucspi.apply(environment, connection.variables())
-        if not obey_rules(settings, connection, environment):
-            return 0
-        refusal = _refusal(connection, environment, gate)
-        if refusal is not None:
-            _deny(settings, fd, connection, refusal)
-            return 0
-        return chain.spawn(settings.program, environment, fd)
-    except (OSError, Fatal, MemoryError):
+        allowed = obey_rules(settings, connection, environment)
+    except (Fatal, MemoryError):
         return None
+    if not allowed or _refusal(connection, environment, gate) is not None:
+        return None
+    return Ready(settings, fd, connection, environment)
+
+
+class Ready:
+    """A connection that is let in, and the environment for its program.
+
+    To execute a program of others out of a fork of an interpreter costs as much again as the program: the
+    less that fork does, the better, and best is none.
+    """
+
+    __slots__ = ("_connection", "_environment", "_fd", "_settings")
+
+    def __init__(
+        self, settings: Settings, fd: int, connection: ucspi.Connection, environment: dict[bytes, bytes]
+    ) -> None:
+        self._settings, self._fd = settings, fd
+        self._connection, self._environment = connection, environment
+
+    def spawn(self) -> int | None:
+        """Start the program at once; its pid. None where that must be told of, or is not possible."""
+        if self._settings.verbosity == STATUS:
+            return None
+        try:
+            return chain.spawn(self._settings.program, self._environment, self._fd)
+        except OSError:
+            return None
+
+    def run(self) -> "NoReturn":
+        """In a process of its own: tell of the connection and become the program."""
+        with heard(self._settings.verbosity):
+            pid, connection, log = os.getpid(), self._connection, self._settings.log
+            log(b"pid %d from %s" % (pid, connection.text(connection.remote_ip)))
+            log(b"ok %d %s" % (pid, connection.log_fields()))
+            _run(self._fd, self._settings.program, self._environment)
 
 
 def turn_away(
@@ -186,42 +214,6 @@ def _prepare(settings: Settings, fd: int, connection: ucspi.Connection) -> None:
             connection.local_ip = tcp.packed(socket.getsockname())
     finally:
         socket.detach()
-
-
-def look_up(settings: Settings, connection: ucspi.Connection) -> None:
-    """Find out the names of both ends and who is at the other; what cannot be learnt stays unknown."""
-    connection.local_host = settings.local_name
-    if connection.local_host is None:
-        connection.local_host = _name(connection.local_ip)
-    if settings.remote_name:
-        connection.remote_host = _name(connection.remote_ip)
-        if settings.paranoid and not _points_back(connection.remote_host, connection.remote_ip):
-            connection.remote_host = None
-    if settings.remote_info:
-        from pysvc.unix import ident
-
-        connection.remote_info = ident.owner(connection, settings.timeout)
-
-
-def _name(packed: bytes) -> bytes | None:
-    from pysvc.unix import dns
-
-    try:
-        return dns.Resolver().name(packed)
-    except OSError:
-        return None
-
-
-def _points_back(name: bytes | None, packed: bytes) -> bool:
-    """Whether a name has the address that it was found for."""
-    from pysvc.unix import dns
-
-    packed = ip.plain(packed)
-    try:
-        kind = packets.A if len(packed) == 4 else packets.AAAA
-        return name is not None and packed in dns.Resolver().addresses(name, kind)
-    except OSError:
-        return False
 
 
 def obey_rules(settings: Settings, connection: ucspi.Connection, environment: dict[bytes, bytes]) -> bool:
