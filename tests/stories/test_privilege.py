@@ -242,6 +242,33 @@ def test_sessions(system: MailSystem) -> None:
     client.wait(20)
 
 
+def test_a_remote_delivery(system: MailSystem) -> None:
+    """It holds the message, its connection and the pair of sockets to qmail-rspawn."""
+    listen = "import socket; s = socket.create_server(('127.0.0.1', 2527)); c, _ = s.accept(); c.recv(1)"
+    system.machine.start("/usr/bin/python3", "-c", listen)
+    eventually(lambda: "0100007F:09DF" in net(system), what="the listener")
+    system.sh("echo 'silent.test:127.0.0.1:2527' >>/var/qmail/control/smtproutes")
+    system.sh("echo 'Subject: x' | su joe -c '/var/qmail/bin/qmail-inject -a someone@silent.test'")
+
+    def there() -> list[Process]:
+        return [one for one in probe(system, "qmail-remote") if one.fds.count("socket") == 2]
+
+    found = eventually(there, 30, "the delivery")
+    assert isinstance(found, list)
+    (one,) = found
+    assert_is(system, one, "qmailr")
+    assert (one.memory, one.umask, one.cwd) == (0, "0077", "/var/qmail")
+    assert one.fds[0].startswith("/var/qmail/queue/mess/")
+    assert sorted(one.fds[1:]) == [NULL] * 3 + ["socket"] * 2
+    system.sh(f"kill -9 {one.pid}")
+    system.wait_log("deferral: qmail-remote_crashed./")
+
+
+def net(system: MailSystem) -> str:
+    """The TCP sockets of the machine."""
+    return system.machine.run("cat", "/proc/net/tcp").stdout.decode()
+
+
 # Programs of users
 
 SEE = r"""
