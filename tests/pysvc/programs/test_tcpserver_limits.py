@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.tcp import SERVERS, Server, received, serve
-from tests.support.world import Place, eventually, free_port
+from tests.support.world import ROOT, Place, eventually, free_port
 
 both = pytest.mark.parametrize("server", SERVERS)
 HOLDING = ("sh", "-c", "echo hello; cat")
@@ -348,3 +348,31 @@ def test_only_its_user_gets_the_sockets(place: Place) -> None:
     done = place.run("fdretrieve", "socket", "true")
     assert done.returncode == 111
     assert done.stderr == b"fdretrieve: fatal: unable to get sockets from socket: access denied\n"
+
+
+def test_the_example(place: Place) -> None:
+    """examples/restarts, with other paths and another port."""
+    port = free_port()
+    here = ROOT / "examples/restarts"
+    script = (here / "smtp-socket.run").read_text()
+    socket_path = place.path / "socket"
+    for old, new in (("/usr/local/bin/", f"{place.world.bin}/"), ("0 smtp", f"127.0.0.1 {port}"),
+                     ("/service/smtp-socket/socket", str(socket_path))):  # fmt: skip
+        assert old in script
+        script = script.replace(old, new)
+    place.start("sh", "-c", script.partition("\n")[2])
+    eventually(socket_path.exists)
+    edit = (here / "README.md").read_text().split("sed '")[1].split("'")[0]
+    done = place.run("sed", edit, str(ROOT / "service/qmail-smtpd/run"))
+    line = next(line for line in done.stdout.decode().splitlines() if line.startswith("exec "))
+    command = line.rstrip("\\").split()[1:]
+    assert command[:3] == [
+        "/usr/local/bin/fdretrieve",
+        "/service/smtp-socket/socket",
+        "/usr/local/bin/softlimit",
+    ]
+    holder, softlimit = (str(place.world.bin / Path(word).name) for word in command[:3:2])
+    place.start(holder, str(socket_path), softlimit, *command[3:], place.world.bin / "tcpserver", "-RHlhere",
+                "-C", "5,100/60", "0", "smtp", "echo", "hello")  # fmt: skip
+    with socket.create_connection(("127.0.0.1", port), 20) as client:
+        assert received(client) == b"hello\n"
