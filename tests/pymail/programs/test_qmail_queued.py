@@ -2,13 +2,17 @@
 
 import contextlib
 import os
+import random
+import shutil
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from pymail.engines import staff
 from pymail.programs import qmail_queued
 from pymail.protocols import handoff
 from pymail.queue import service as serving
@@ -42,6 +46,34 @@ def held_by(home: Home) -> bytes:
 @pytest.fixture
 def service(place: Place, home: Home) -> Running:
     return serve(place, home)
+
+
+@contextlib.contextmanager
+def service_with(home: Home, module: object, name: str, value: float) -> Iterator[None]:
+    """A service in a child of the test, with another value for one of its constants."""
+    pid = os.fork()
+    if not pid:
+        try:
+            if os.getuid() == 0:
+                os.setgid(home.gid("qmail"))
+                os.setuid(home.owner)
+            setattr(module, name, value)
+            qmail_queued.main([home.file("bin", "qmail-queued")])
+        finally:
+            os._exit(70)
+    try:
+        eventually(lambda: queue_service.answers(home), what="the service")
+        yield
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+
+
+@pytest.fixture
+def keeping(home: Home) -> Iterator[None]:
+    """A service whose children stay, however long a test takes."""
+    with service_with(home, staff, "IDLE_TIME", 600.0):
+        yield
 
 
 class Client:
@@ -163,12 +195,7 @@ def test_garbage_is_dropped(home: Home, service: Running, request_: bytes, count
 
 def open_nulls(service: Running) -> int:
     """How many of a process's descriptors are /dev/null."""
-    folder = f"/proc/{service.pid}/fd"
-    opened = []
-    for fd in os.listdir(folder):
-        with contextlib.suppress(FileNotFoundError):
-            opened.append(os.readlink(f"{folder}/{fd}"))
-    return opened.count("/dev/null")
+    return links(service.pid).count("/dev/null")
 
 
 def _ended(connection: socket.socket) -> bool:
@@ -214,6 +241,144 @@ def test_term_lets_children_finish(home: Home, service: Running) -> None:
     assert service.wait() == 0
     assert not queue_service.answers(home)
     assert client.finish() == 0
+
+
+def test_a_child_takes_the_next_message(home: Home, keeping: None) -> None:
+    pids = set()
+    for number in range(10):
+        client = Client(home)
+        assert client.finish(b"%d\n" % number) == 0
+        pids.add(client.pid)
+    assert len(pids) == 1
+    bodies = {files["mess"].partition(b"\n")[2] for files in queued(home.file("queue")).values()}
+    assert bodies == {b"%d\n" % number for number in range(10)}
+
+
+def links(pid: int) -> list[str]:
+    """What a process has open."""
+    found = []
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(os.readlink(path))
+    return sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("message", "envelope", "code"),
+    [(b"hello\n", ENVELOPE, 0), (b"x", b"", 54), (b"x", b"X", 91), (b"x", b"F" + b"a" * 1003 + b"\0\0", 11)],
+)
+def test_nothing_is_carried_over(
+    home: Home, keeping: None, message: bytes, envelope: bytes, code: int
+) -> None:
+    """However a message ended, its child is afterwards as it was before."""
+    other = Client(home)  # whose descriptors are none of the child's business
+    first = Client(home)
+    assert first.finish() == 0
+    eventually(lambda: len(links(first.pid)) == 5, what="a child at rest")
+    before = links(first.pid)
+    bad = Client(home)
+    assert bad.pid == first.pid
+    assert bad.finish(message, envelope) == code
+    eventually(lambda: links(first.pid) == before, what="everything closed")
+    last = Client(home)
+    assert last.pid == first.pid
+    assert last.finish(b"last\n") == 0
+    whole = [files["mess"] for files in queued(home.file("queue")).values() if "todo" in files]
+    assert sum(mess.partition(b"\n")[2] == b"last\n" for mess in whole) == 1
+    other.leave()
+
+
+def test_a_queue_that_was_replaced(home: Home, service: Running) -> None:
+    """A child finds the queue anew for each message."""
+    client = Client(home)
+    assert client.finish() == 0
+    os.rename(home.file("queue"), home.file("old"))
+    assert Client(home).finish() == 62
+    shutil.copytree(home.file("old"), home.file("queue"), copy_function=lambda source, target: None)
+    for path in (Path(home.file("queue")), *Path(home.file("queue")).rglob("*")):
+        os.chown(path, home.owner, -1)
+    assert Client(home).finish() == 0
+    assert len(queued(home.file("queue"))) == len(queued(home.file("old"))) == 1
+
+
+def test_idle_children_go(home: Home, service: Running) -> None:
+    clients = [Client(home) for _ in range(5)]
+    assert [client.finish() for client in clients] == [0] * 5
+    assert children(service)
+    eventually(lambda: not children(service), what="no child")
+    assert Client(home).finish() == 0
+
+
+def test_death_of_an_idle_child(home: Home, service: Running) -> None:
+    """Whether or not the service has noticed, the next client sees nothing of it."""
+    for _ in range(10):
+        client = Client(home)
+        assert client.finish() == 0
+        os.kill(client.pid, signal.SIGKILL)
+    assert len(queued(home.file("queue"))) == 10
+
+
+def test_admission_ends_with_the_work(home: Home, service: Running) -> None:
+    """Also when children die at work: what they held is free again."""
+    for _ in range(25):
+        assert Client(home).finish() == 0
+    for _ in range(25):
+        client = Client(home)
+        os.kill(client.pid, signal.SIGKILL)
+        assert queue_service.outcome(client.connection) is None
+        client.leave()
+    clients = [Client(home) for _ in range(20)]
+    assert [client.finish() for client in clients] == [0] * 20
+
+
+def _outcome(client: Client) -> int | None:
+    """The exit code of a message whose reader may be dead already."""
+    try:
+        os.write(client.message, b"hello\n")
+        os.write(client.envelope, ENVELOPE)
+    except BrokenPipeError:
+        client.leave()
+        return None
+    os.close(client.message)
+    os.close(client.envelope)
+    with contextlib.suppress(ConnectionResetError):
+        return queue_service.outcome(client.connection)
+    return None
+
+
+def test_children_that_die_at_any_moment(home: Home, service: Running) -> None:
+    """A client knows that its message is queued, or does not know; never the contrary."""
+    pid = os.fork()
+    if not pid:
+        try:
+            while True:
+                for child in children(service):
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(child), signal.SIGKILL)
+                time.sleep(random.uniform(0, 0.01))
+        finally:
+            os._exit(0)
+    try:
+        codes = [_outcome(Client(home)) for _ in range(60)]
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    assert set(codes) <= {0, None}
+    whole = [files for files in queued(home.file("queue")).values() if "todo" in files]
+    assert len(whole) >= codes.count(0)
+    assert all(files["mess"].endswith(b"\n") and files["todo"].endswith(b"\0") for files in whole)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_children_finish_without_the_service(home: Home, service: Running, number: int) -> None:
+    idle, busy = Client(home), Client(home)
+    assert idle.finish() == 0
+    service.signal(number)
+    service.wait()
+    eventually(lambda: not alive(idle.pid), what="the end of the idle child")
+    assert alive(busy.pid)
+    assert busy.finish() == 0
+    eventually(lambda: not alive(busy.pid), what="the end of the busy child")
 
 
 def test_restart_loses_nothing(place: Place, home: Home, service: Running) -> None:
@@ -333,25 +498,10 @@ def test_usage(place: Place, home: Home, arguments: list[str]) -> None:
 
 
 def test_silent_client_is_dropped_in_time(home: Home) -> None:
-    """In a child of the test, with less patience than the ten seconds of the real one."""
-    pid = os.fork()
-    if not pid:
-        try:
-            if os.getuid() == 0:
-                os.setgid(home.gid("qmail"))
-                os.setuid(home.owner)
-            serving.REQUEST_TIME = 0.2
-            qmail_queued.main([home.file("bin", "qmail-queued")])
-        finally:
-            os._exit(70)
-    try:
-        eventually(lambda: queue_service.answers(home), what="the service")
+    with service_with(home, serving, "REQUEST_TIME", 0.2):
         with connect(home) as silent:
             assert _ended(silent)
         assert Client(home).finish() == 0
-    finally:
-        os.kill(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
 
 
 @pytest.fixture
