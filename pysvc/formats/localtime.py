@@ -5,6 +5,7 @@ whose seconds no calendar can show stay as they are. Source: daemontools manual,
 """
 
 import struct
+from operator import itemgetter
 
 from pysvc.formats import tai64n
 
@@ -12,10 +13,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from time import struct_time
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 DIGITS = b"0123456789abcdef"
 USUAL = 24  # digits of the labels that are made today
 LARGEST = 999_999_999  # nanoseconds; what claims more takes more than nine digits
+_LABEL, _REST = itemgetter(slice(USUAL + 1)), itemgetter(slice(USUAL + 1, None))  # with the space; of a row
 _TWO = [b"%02d" % second for second in range(60)]
 
 
@@ -40,20 +45,33 @@ class Converter:
 
     def _together(self, rows: list[bytes]) -> bytes | None:
         """Convert rows that all begin with 24 digits and a space; None if one does not or cannot be shown."""
-        count = len(rows)
-        heads = b"".join([row[: USUAL + 1] for row in rows])
-        spaces = heads[USUAL :: USUAL + 1]
-        if len(heads) != (USUAL + 1) * count or not heads.translate(None, DIGITS) == spaces == b" " * count:
+        labels, rest = list(map(_LABEL, rows)), list(map(_REST, rows))
+        different = list(dict.fromkeys(labels))
+        if len(different) * 2 > len(rows):
+            return self._shown(labels, rest)
+        shown = self._shown(different, [b""] * len(different))  # many lines of a busy log have the same label
+        if shown is None:
             return None
-        fields = struct.unpack(">" + "QI" * count, bytes.fromhex(heads.decode()))
+        known = dict(zip(different, shown.split(b"\n"), strict=True))
+        return b"".join(_alternating([list(map(known.__getitem__, labels)), rest, [b"\n"] * len(rows)]))[:-1]
+
+    def _shown(self, labels: list[bytes], rest: list[bytes]) -> bytes | None:
+        """Labels converted, each with its rest; None as for _together."""
+        count = len(labels)
+        text = b"".join(labels)
+        spaces = text[USUAL :: USUAL + 1]
+        if len(text) != (USUAL + 1) * count or not text.translate(None, DIGITS) == spaces == b" " * count:
+            return None
+        fields = struct.unpack(">" + "QI" * count, bytes.fromhex(text.decode()))
         seconds, nanoseconds = fields[::2], fields[1::2]
         dates = {second: self._date(second) or b"" for second in dict.fromkeys(seconds)}
         if max(nanoseconds) > LARGEST or b"" in dates.values():
             return None
-        rest = [row[USUAL:] for row in rows]
         if len(dates) == 1:  # the usual case in a busy log
-            return _interleave(b"%b.%%09d%%b\n" % dates[seconds[0]], [nanoseconds, rest])
-        return _interleave(b"%b.%09d%b\n", [list(map(dates.__getitem__, seconds)), nanoseconds, rest])
+            template, columns = b"%b.%%09d %%b\n" % dates[seconds[0]], [nanoseconds, rest]
+        else:
+            template, columns = b"%b.%09d %b\n", [list(map(dates.__getitem__, seconds)), nanoseconds, rest]
+        return (template * count % tuple(_alternating(columns)))[:-1]
 
     def _one(self, row: bytes) -> bytes:
         """Convert any row, given without its `@`."""
@@ -86,12 +104,12 @@ class Converter:
         return b"%d-%02d-%02d %02d:%02d:%02d" % (year % (1 << 64), *others)  # the original knows no sign
 
 
-def _interleave(template: bytes, columns: "list[Sequence[object]]") -> bytes:
-    """The template once for each row of the columns, without the last newline."""
-    cells: list[object] = [None] * (len(columns) * len(columns[0]))
+def _alternating(columns: "list[Sequence[T]]") -> "list[T]":
+    """The first of each column, then the second of each, and so on."""
+    cells: list[T] = [columns[0][0]] * (len(columns) * len(columns[0]))
     for at, column in enumerate(columns):
         cells[at :: len(columns)] = column
-    return (template * len(columns[0]) % tuple(cells))[:-1]
+    return cells
 
 
 def unfinished_label(line: bytes) -> bool:

@@ -38,7 +38,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BLOCK = 32768  # bytes read at a time; with more the heap grows and shrinks at each
+BLOCK = 16384  # bytes read at a time; with more the heap grows and shrinks at each
 TERMINATE, ROTATE = signals.SIGTERM, signals.SIGALRM
 
 

@@ -33,9 +33,9 @@ def read_all(fd: int, limit: int | None = None) -> bytes:
     return b"".join(parts)
 
 
-def blocks(fd: int) -> "Iterator[bytes]":
+def blocks(fd: int, size: int = BLOCK) -> "Iterator[bytes]":
     """What can be read from a descriptor, block by block, to its end. Raises OSError."""
-    while data := os.read(fd, BLOCK):
+    while data := os.read(fd, size):
         yield data
 
 
