@@ -30,7 +30,7 @@ from pysvc import launch
 from pysvc.engines import logdir
 from pysvc.engines.loglines import Lines
 from pysvc.formats import logscript, tai64n
-from pysvc.unix import signals
+from pysvc.unix import files, signals
 from pysvc.unix.logfiles import LogFiles, StatusFile
 from pysvc.unix.strerr import unable_to
 
@@ -38,7 +38,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BLOCK = 16384  # bytes read at a time; with more the heap grows and shrinks at each
 TERMINATE, ROTATE = signals.SIGTERM, signals.SIGALRM
 
 
@@ -141,7 +140,7 @@ def _copy(logger: Logger, caught: signals.SelfPipe) -> None:
     poll = select.poll()
     poll.register(0, select.POLLIN)
     poll.register(caught.fd, select.POLLIN)
-    size = BLOCK
+    size = files.STREAM
     while size > 1 or logger.inside:
         ready = [fd for fd, _ in poll.poll()]
         if caught.fd in ready:

@@ -17,7 +17,7 @@ from pysvc.unix.strerr import TEMPORARY
 def main(argv: list[str]) -> int:
     begins = True
     try:
-        for block in files.blocks(0):
+        for block in files.blocks(0, files.STREAM):
             stamp = tai64n.label(time.time_ns()) + b" "
             files.write_all(1, _stamped(block, stamp, begins))
             begins = block.endswith(b"\n")

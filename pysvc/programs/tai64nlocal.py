@@ -15,13 +15,11 @@ from pysvc.formats import localtime
 from pysvc.unix import files
 from pysvc.unix.strerr import TEMPORARY
 
-BLOCK = 16384  # bytes read at a time; with more the heap grows and shrinks at each
-
 
 def main(argv: list[str]) -> int:
     converter = localtime.Converter(time.localtime)
     try:
-        for rest, text in localtime.lines(files.blocks(0, BLOCK), BLOCK):
+        for rest, text in localtime.lines(files.blocks(0, files.STREAM), files.BLOCK):
             files.write_all(1, rest + converter.convert(text))
     except OSError:
         return TEMPORARY

@@ -9,7 +9,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BLOCK = 65536  # bytes read at a time
+BLOCK = 65536   # bytes read at a time
+STREAM = 16384  # the same where each is worked on; with more the heap grows and shrinks every time
 
 
 def write_all(fd: int, data: "bytes | memoryview") -> None:

@@ -46,7 +46,8 @@ def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
 LENGTHS = st.sampled_from([0, 1, 5, 60, 60, 300, 513, 900, 973, 974, 975, 999, 1000, 1001, 1024, 3000, 7000])
 LINE = st.tuples(st.sampled_from([b"", b"u", b"uv ", b"v*u", b"\0v", b"x uv: w"]), LENGTHS)
 # No hex digits in patterns: they would match labels, and these differ.
-PATTERN = st.lists(st.sampled_from([b"*", b"u", b"v", b" ", b"@", b"x", b"*u", b": "]), max_size=5).map(b"".join)
+PIECES = st.sampled_from([b"*", b"u", b"v", b" ", b"@", b"x", b"*u", b": "])
+PATTERN = st.lists(PIECES, max_size=5).map(b"".join)
 ACTION = st.one_of(
     PATTERN.map(b"-".__add__), PATTERN.map(b"+".__add__),
     st.sampled_from([b"e", b"=f", b"=g", b"s1", b"s5000", b"s20000", b"n1", b"n100", b"t", b"junk", b""]),
