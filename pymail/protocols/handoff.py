@@ -2,7 +2,7 @@
 
 The client sends one request line together with two descriptors, the message's and the envelope's.
 The service answers `ready PID` when a process of that number has begun to read them, and `exit CODE`
-when that process is done; the codes are those of qmail-queue. Whoever has not seen `ready` may ask
+when that is done; the codes are those of qmail-queue. Whoever has not seen `ready` may ask
 again without queueing anything twice.
 
 The service gives the work to one of its children: who asked, with three descriptors, the client's

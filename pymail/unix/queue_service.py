@@ -77,7 +77,8 @@ def _connect(home: Home) -> _socket.socket:
 
 def _limit(connection: _socket.socket, option: int, seconds: float) -> None:
     """Have the kernel watch the time: a timeout of the socket object costs a poll for each call."""
-    connection.setsockopt(_socket.SOL_SOCKET, option, struct.pack("ll", int(seconds), 0))
+    value = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+    connection.setsockopt(_socket.SOL_SOCKET, option, value)
 
 
 def ask(home: Home, request: bytes, message: int, envelope: int) -> tuple[Answers, int]:

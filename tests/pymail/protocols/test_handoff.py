@@ -1,6 +1,8 @@
 """Answers of the queue service"""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pymail.protocols import handoff
 
@@ -25,3 +27,14 @@ def test_parse(word: bytes, line: bytes, number: int | None) -> None:
 
 def test_requests_fit() -> None:
     assert max(map(len, handoff.REQUESTS)) < handoff.LONGEST_REQUEST
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**31 - 1))
+def test_work(uid: int, pid: int) -> None:
+    assert handoff.parse_work(handoff.work(uid, pid)) == (uid, pid)
+    assert len(handoff.work(uid, pid)) <= handoff.LONGEST_REQUEST
+
+
+@given(st.lists(st.integers(1, 2**31 - 1)))
+def test_free(pids: list[int]) -> None:
+    assert handoff.parse_free(b"".join(map(handoff.free, pids))) == pids
