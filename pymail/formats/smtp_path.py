@@ -11,23 +11,25 @@ def parse(argument: bytes) -> bytes:
     """The address without source route, quotes and backslashes."""
     _, bracket, path = argument.partition(b"<")
     if bracket:
-        return _unquote(_without_route(path), ord(">"))
+        return _unquote(_without_route(path), b">")
     path = argument.partition(b":")[2].lstrip(b" ")
-    return _unquote(_without_route(path), ord(" "))
+    return _unquote(_without_route(path), b" ")
 
 
 def _without_route(path: bytes) -> bytes:
     return path.partition(b":")[2] if path.startswith(b"@") else path
 
 
-def _unquote(text: bytes, terminator: int) -> bytes:
+def _unquote(text: bytes, terminator: bytes) -> bytes:
+    if b'"' not in text and b"\\" not in text:
+        return text.partition(terminator)[0]
     address = bytearray()
     escaped = quoted = False
     for byte in text:
         if escaped:
             address.append(byte)
             escaped = False
-        elif byte == terminator and not quoted:
+        elif byte == terminator[0] and not quoted:
             break
         elif byte == ord("\\"):
             escaped = True

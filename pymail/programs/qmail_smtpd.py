@@ -171,8 +171,12 @@ class Server:
 
     def _store(self, transfer: Transfer, submission: Submission) -> None:
         """Hand on the message until its end, or only read it once it has earned a refusal."""
-        block = self._commands.take_rest()
+        rest = self._commands.take_rest()
         while True:
+            block = rest or self._connection.read()
+            if not block:
+                raise ConnectionError
+            rest = b""
             stored = transfer.feed(block)
             if transfer.stray:
                 raise StrayNewline
@@ -180,9 +184,6 @@ class Server:
                 submission.write(stored)
             if not transfer.receiving:
                 return
-            block = self._connection.read()
-            if not block:
-                raise ConnectionError
 
 
 class Log:

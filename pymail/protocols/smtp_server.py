@@ -64,9 +64,8 @@ class Rules:
         self.databytes, self.relay = databytes, relay
         self.my_host, self.my_addresses = my_host, my_addresses
 
-    def address(self, argument: bytes) -> bytes | None:
-        """The address that MAIL or RCPT names; None if it is too long."""
-        address = smtp_path.parse(argument)
+    def address(self, address: bytes) -> bytes | None:
+        """What an address that MAIL or RCPT names stands for; None if that is too long."""
         local, at, domain = address.rpartition(b"@")
         if self.my_host is not None and at and ip4.parse_bracketed(domain) in self.my_addresses:
             address = local + at + self.my_host
@@ -124,9 +123,9 @@ class Session:
         return b"250-" + self._rules.greeting + b"\r\n250-PIPELINING\r\n250 8BITMIME\r\n"
 
     def _mail(self, argument: bytes) -> bytes:
-        sender = self._rules.address(argument)
+        self.address = smtp_path.parse(argument)
+        sender = self._rules.address(self.address)
         if sender is None:
-            self.address = smtp_path.parse(argument)
             return SYNTAX
         self._reset()
         self.sender = self.address = sender
@@ -137,7 +136,7 @@ class Session:
         if self.sender is None:
             return MAIL_FIRST
         self.address = smtp_path.parse(argument)
-        address = self._rules.address(argument)
+        address = self._rules.address(self.address)
         if address is None:
             return SYNTAX
         if self._refused:

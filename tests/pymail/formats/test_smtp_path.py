@@ -25,3 +25,10 @@ def test_path(argument: bytes, address: bytes) -> None:
 @given(st.binary(max_size=60))
 def test_any_argument_gives_an_address(argument: bytes) -> None:
     assert len(smtp_path.parse(argument)) <= len(argument)
+
+
+@given(st.binary(max_size=60))
+def test_empty_quotes_change_nothing(path: bytes) -> None:
+    """Where no quote or backslash is, the bytes are not looked at one by one."""
+    if not path.startswith(b"@"):
+        assert smtp_path.parse(b'<""' + path) == smtp_path.parse(b"<" + path)
