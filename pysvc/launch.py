@@ -131,11 +131,9 @@ def _enter(step: chain.Next) -> "Callable[[], int]":
 def call(program: launchers.Launcher, argv: list[str]) -> int:
     """Run a program that does not chain, in a process that goes on afterwards; its exit code.
 
-    What it raises is the caller's, who gives it descriptors, signals and a directory as execve would.
+    What it raises is the caller's, who gives it all that execve would: descriptors, signals, a title.
     """
-    main = _main(program)
-    title.set_title(argv)
-    return main(argv)
+    return _main(program)(argv)
 
 
 def become(argv: list[str], env: dict[bytes, bytes] | None) -> None:

@@ -39,7 +39,6 @@ MOST = COUNT     # workers at a time; for one more the one that has waited longe
 USES = 500       # pieces of work that one worker does
 LONGEST = 65536  # bytes of a request or an answer
 DESCRIPTORS = 2  # that can come with a request
-IGNORED = (signals.SIGPIPE, signals.SIGXFSZ)  # by deliveries, and by spawners; a program begins without
 HIGHEST = 1024   # above every descriptor of a spawner
 
 _FD = struct.calcsize("i")
@@ -277,14 +276,14 @@ def serve(channel: Channel, name: str, work: "Callable[[bytes], int]") -> int:
     """Do one piece of work after the other, each to its exit code, as a program of its own would.
 
     name: of that program; what work() raises ends the piece of work as it would end the program. Each
-    finds the directory and the umask that there were at the beginning, and signals at their default.
+    finds the directory and the umask that there were at the beginning; signals are as the last one left
+    them, at first at their default.
     """
     program, folder, mask = launchers.Launcher("", name), os.getcwd(), os.umask(0)
-    while True:
-        os.umask(mask)
-        for number in IGNORED:
-            signals.default(number)
-        if (request := channel.take()) is None:
-            return 0
+    os.umask(mask)
+    signals.default(signals.SIGPIPE)  # a spawner ignores it
+    while (request := channel.take()) is not None:
         channel.answer(launch.run(program, lambda: work(request)))
         os.chdir(folder)
+        os.umask(mask)
+    return 0

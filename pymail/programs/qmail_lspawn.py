@@ -11,7 +11,7 @@ Descriptor 0 has requests, descriptor 1 gets reports. In a private instance ever
 instance's owner.
 
 A process that has become an account delivers to it again and again, one message at a time, until it has had
-nothing to do for two seconds or has delivered 500 messages; in the meantime ps shows its last delivery. What
+nothing to do for two seconds or has delivered 500 messages; ps shows it as `qmail-local -- user`. What
 qmail-getpw answers is believed for a second. Where another program stands in place of qmail-local or
 qmail-getpw, it is run for each delivery.
 """
@@ -27,7 +27,7 @@ from pymail.formats.assign import Assignment
 from pymail.unix import users
 from pymail.unix.home import Home
 from pysvc import launch
-from pysvc.unix import chain, ids
+from pysvc.unix import chain, ids, title
 from pysvc.unix.files import read_all
 from pysvc.unix.launchers import Launcher
 from pysvc.unix.strerr import PERMANENT, Fatal, temporary
@@ -92,20 +92,34 @@ class Planner:
         return Work((account.uid, account.gid), b"\0".join(operands), self._body(account, launcher))
 
     def _body(self, account: Assignment, launcher: Launcher) -> "Callable[[Channel], int]":
-        start, default = [self._local.path, "--"], self._default
-
-        def work(request: bytes) -> int:
-            operands = map(os.fsdecode, request.split(b"\0"))
-            return launch.call(launcher, [*start, *operands, default])
+        deliverer = Deliverer(launcher, self._local.path, self._default)
 
         def body(channel: Channel) -> int:
             code = _become(self._home, account)
             if not code:
-                return workers.serve(channel, launcher.name, work)
+                return workers.serve(channel, launcher.name, deliverer.work)
             channel.answer(code)
             return 0
 
         return body
+
+
+class Deliverer:
+    """In a worker: runs qmail-local for each delivery. ps shows whose deliveries these are."""
+
+    __slots__ = ("_default", "_launcher", "_path", "_shown")
+
+    def __init__(self, launcher: Launcher, path: str, default: str) -> None:
+        self._launcher, self._path, self._default = launcher, path, default
+        self._shown = ""
+
+    def work(self, request: bytes) -> int:
+        """request: all operands but the last."""
+        operands = list(map(os.fsdecode, request.split(b"\0")))
+        if operands[0] != self._shown:
+            self._shown = operands[0]
+            title.set_title([self._launcher.name, "--", self._shown])
+        return launch.call(self._launcher, [self._path, "--", *operands, self._default])
 
 
 def _operands(request: "Request", local: bytes, account: Assignment) -> tuple[bytes, ...]:

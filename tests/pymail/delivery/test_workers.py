@@ -176,11 +176,11 @@ def test_each_begins_like_the_first(spawner: Spawner, tmp_path: Path) -> None:
         def work(request: bytes) -> int:
             os.write(1, f"{os.getcwd()} {os.umask(0o077):o} {signal.getsignal(signal.SIGPIPE)!r}\n".encode())
             os.chdir(tmp_path)
-            signal.signal(signal.SIGPIPE, signal.SIG_IGN)
             if request == b"raise":
                 raise Fatal("unable to x", 55)
             return 0
 
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)  # as a spawner does
         return workers.serve(channel, "qmail-x", work)
 
     output, writer = os.pipe()
