@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pymail.queue.states import state
 from tests.support.homes import private_home, queued
+from tests.support.injecting import terminate
 from tests.support.mailsink import MailSink
 from tests.support.world import Place, Running, eventually
 
@@ -155,11 +156,10 @@ class Instance:
                     found[(entry / "comm").read_text().strip()] = int(entry.name)
         return found
 
-    def end(self, number: int = signal.SIGTERM) -> int:
+    def end(self) -> int:
         """Have qmail-send end; its exit code."""
         assert self.running is not None
-        self.running.signal(number)
-        return self.running.wait()
+        return terminate(self.running)
 
     def drain(self, timeout: float = 30) -> None:
         """Deliver everything: with a new qmail-send, for what it has put off waits two minutes."""

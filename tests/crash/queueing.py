@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 from pathlib import Path
 from unittest.mock import patch
@@ -12,6 +11,7 @@ from pymail.unix import queue_service
 from pymail.unix.home import Home
 from tests.crash.instance import HOST, Instance, envelope, text
 from tests.crash.subject import KILLED, Subject
+from tests.support.injecting import terminate
 from tests.support.world import Place, Running, eventually
 
 REFUSED = {*range(51, 57), *range(61, 67), 71, 81, TEMPORARY := 111}  # exit codes of a temporary refusal
@@ -119,8 +119,7 @@ class Service(Queueing):
         return "refused" if service.process.poll() is None else "killed"
 
     def end(self, service: Running) -> None:
-        service.signal(signal.SIGTERM)
-        service.wait()
+        terminate(service)
         Path(self.instance.home, "queue/lock/queued").unlink(missing_ok=True)
 
 

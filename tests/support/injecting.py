@@ -9,12 +9,13 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.support.world import ROOT, Place, eventually
+from tests.support.world import ROOT, Place, Running, eventually
 
 LINE = re.compile(r"(?:(?P<pid>\d+) +)?(?P<name>\w+)\((?P<rest>.*)")
 CODE = re.compile(
@@ -89,6 +90,21 @@ def _traced(pid: int) -> bool:
         return "TracerPid:\t0\n" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return True
+
+
+def terminate(running: Running, timeout: float = 20) -> int:
+    """Have a process end by SIGTERM; its exit code.
+
+    The call that was made to fail may be the one by which it notes a signal: so it is sent more than once.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        running.signal(signal.SIGTERM)
+        try:
+            return running.wait(1)
+        except subprocess.TimeoutExpired:
+            if time.monotonic() > deadline:
+                raise
 
 
 def struck(trace: Path) -> bool:
