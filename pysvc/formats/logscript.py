@@ -121,34 +121,32 @@ class Script:
         stamp: what is going to stand before each of them. With it, none has more than MATCHED bytes.
         """
         done = Selection()
-        lines = chosen = b"\n" + text
-        condition = EVERY
+        lines = b"\n" + text
+        conditions = EVERY, EVERY
         alerts: list[Condition] = []
         files = 0
         for kind, pattern in self._steps:
             if pattern is not None:
                 known = pattern.after(stamp) if stamp else pattern
-                if known is not None and text.find(known.needle) >= 0:
-                    condition = changed(condition, kind == SELECT, known.expression)
-                    chosen = b""
-                continue
-            chosen = chosen or self._chosen(condition, lines)
-            if kind == LOG:
-                done.logs.append(chosen and chosen.replace(b"\n", b"\n" + stamp)[1:] + b"\n")
+                if known is not None:
+                    conditions = _with(conditions, kind == SELECT, known, text)
             elif kind == ALERT:
-                alerts.append(condition)
+                alerts.append(conditions[0])
+            elif kind == LOG:
+                chosen = self._chosen(conditions, lines)
+                done.logs.append(chosen and chosen.replace(b"\n", b"\n" + stamp)[1:] + b"\n")
             else:
-                if chosen:
+                if chosen := self._chosen(conditions, lines):
                     done.records[files] = stamp + chosen[chosen.rindex(b"\n") + 1 :]
                 files += 1
         done.alerts = [stamp + line for line in self._alerts(alerts, lines)]
         return done
 
-    def _chosen(self, condition: "Condition", lines: bytes) -> bytes:
-        """The lines that meet a condition; before each of them is a newline."""
-        wanted, expression = condition
-        if expression == NONE:
-            return b"" if wanted else lines
+    def _chosen(self, conditions: "tuple[Condition, Condition]", lines: bytes) -> bytes:
+        """The lines that meet conditions, as _with makes them; before each of them is a newline."""
+        (wanted, expression), (all_wanted, possible) = conditions
+        if possible == NONE:
+            return b"" if all_wanted else lines
         test = self._test(expression)
         return b"".join(test.findall(lines)) if wanted else test.sub(b"", lines)
 
@@ -168,6 +166,19 @@ class Script:
                 self._tests.clear()
             self._tests[expression] = re.compile(rb"\n" + expression + b".*", re.MULTILINE)
         return self._tests[expression]
+
+
+def _with(
+    conditions: "tuple[Condition, Condition]", select: bool, pattern: Pattern, text: bytes
+) -> "tuple[Condition, Condition]":
+    """The condition after one more pattern, and what it is for this text, where some can match no line.
+
+    Only if the second is simple is it of use: one test for each that comes up would be too many.
+    """
+    whole, here = conditions
+    if text.find(pattern.needle) >= 0:
+        here = changed(here, select, pattern.expression)
+    return changed(whole, select, pattern.expression), here
 
 
 def changed(condition: "Condition", select: bool, pattern: bytes) -> "Condition":
