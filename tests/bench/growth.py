@@ -3,8 +3,9 @@
     .venv/bin/python -m tests.bench.growth [--runs N] [--quick] [--only NAME,NAME] [--disk DIR]
                                            [--json PATH] [--svg PATH]
 
-The same systems as tests.bench.mail, the same way of counting; medians of interleaved runs. Prints every
-point, and draws them as small charts side by side. --quick: one run, and no queue of 100 000 messages.
+The same systems as tests.bench.mail, the same way of counting; medians of interleaved runs, 3 unless named.
+Prints every point, and draws them as small charts side by side. --quick: no queue of 100 000 messages, and
+one run unless --runs says otherwise.
 """
 
 import argparse
@@ -92,7 +93,7 @@ CHARTS: "tuple[tuple[str, str, str, Figure], ...]" = (  # axis, title, unit, fig
 def arguments() -> argparse.Namespace:
     purpose = (__doc__ or "").partition("\n")[0]
     parser = argparse.ArgumentParser(prog="tests.bench.growth", description=purpose)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", default="", help=", ".join([*AXES, "logs"]))
     parser.add_argument("--disk", type=Path)
@@ -181,7 +182,7 @@ def main() -> int:
     catch_term()
     options = arguments()
     check_tools({"Postfix"})
-    runs = 1 if options.quick else options.runs
+    runs = options.runs or (1 if options.quick else 3)
     wanted = [name for name in options.only.split(",") if name] or [*AXES, "logs"]
     axes = {name: steps for name, (steps, _) in AXES.items() if name in wanted}
     if options.quick and "queue" in axes:

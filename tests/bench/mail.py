@@ -7,7 +7,8 @@ Installs all of them in namespaces of their own, queues, mailboxes and logs on o
 each in turn the same work: peer, pymail, peer, pymail … Counts a message when it has its name in new/ or the
 other host has it; a run in which one is missing fails. Prints medians and ratios.
 
---quick      a tenth of the messages, one run
+--runs       interleaved runs, 3 unless named
+--quick      a tenth of the messages, and one run unless --runs says otherwise
 --profile    also prints where the CPU of one message goes, process by process
 --disk       where queues and mailboxes shall lie, instead of /var/tmp
 --svg        write the chart too; --json: the figures
@@ -40,7 +41,7 @@ WARM = 10  # a warm-up has this part of the messages
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.bench.mail", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--only", default="", help=", ".join(work.name for work in WORKS))
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--ours-only", action="store_true")
     parser.add_argument("--profile", action="store_true")
@@ -144,7 +145,7 @@ def main() -> int:
     works = chosen(options.only, options.quick)
     against = set() if options.ours_only else {work.against for work in works}
     check_tools(against)
-    runs = 1 if options.quick else options.runs
+    runs = options.runs or (1 if options.quick else 3)
     with rig(options.disk) as the_rig:
         facts = report.machine(the_rig.disk)
         bench = Bench(the_rig, against)

@@ -120,10 +120,8 @@ def profile(title: str, outcomes: Sequence[Outcome], amount: float) -> str:
 
 def machine(disk: Path) -> dict[str, Any]:
     """What it was run on; no names of hosts or paths."""
-    found = subprocess.run(
-        ["findmnt", "--noheadings", "--output", "SOURCE,FSTYPE", "--target", str(disk)],
-        capture_output=True, text=True, check=True,
-    ).stdout.split()  # fmt: skip
+    words = ["findmnt", "--noheadings", "--output", "SOURCE,FSTYPE", "--target", str(disk)]
+    source, kind = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
     text = Path("/proc/cpuinfo").read_text()
     models = [line.partition(":")[2].strip() for line in text.splitlines() if line.startswith("model name")]
     return {
@@ -131,7 +129,7 @@ def machine(disk: Path) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "kernel": f"{platform.system()} {platform.release()}",
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
-        "disk": " ".join(found),
+        "disk": f"{kind} on {source.rpartition('/')[2]}",
         "python": platform.python_version(),
         "load_before": round(os.getloadavg()[0], 1),
     }
