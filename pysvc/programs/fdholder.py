@@ -3,7 +3,7 @@
 Synopsis:    fdholder [ -b backlog ] path host port [ host port ... ]
 Options:     -b backlog   how many clients may wait to be accepted (20)
              -4 -6 -I interface   as of tcpserver
-Files:       path   a Unix socket, mode 0600, where fdretrieve asks for the sockets
+Files:       path   a Unix socket, for its owner alone, where fdretrieve asks for the sockets
 Environment: as of tcpserver, for the names of hosts
 Exit codes:  0 on SIGTERM; 100 wrong usage; 111 anything else
 
@@ -54,8 +54,10 @@ def main(argv: list[str]) -> int:
     pairs = list(zip(arguments[1::2], arguments[2::2], strict=False))
     if len(arguments) < 3 or len(arguments) % 2 == 0 or len(pairs) > local.MOST_DESCRIPTORS:
         raise usage(__doc__)
-    held = [_listen(settings, host, port) for host, port in pairs]
-    Holder(arguments[0], held).run()
+    holder = Holder(arguments[0])
+    holder.held = [_listen(settings, host, port) for host, port in pairs]
+    holder.listeners = [local.listen(arguments[0], settings.backlog)]
+    holder.run()
 
 
 def _listen(settings: Settings, host: str, port: str) -> "_socket.socket":
@@ -67,16 +69,18 @@ def _listen(settings: Settings, host: str, port: str) -> "_socket.socket":
 class Holder(Server):
     """Answers each who connects with the descriptors; there is no process to it."""
 
-    def __init__(self, path: str, held: "list[_socket.socket]") -> None:
-        super().__init__([local.listen(path, 20)], 1)
-        self._path, self._held = path, held
+    def __init__(self, path: str) -> None:
+        super().__init__(limit=1)
+        self._path = path
+        self.held: list[_socket.socket] = []
 
     def serve(self, fd: int, address: "tuple[Any, ...]", listener: "_socket.socket") -> None:
         try:
-            local.hand_over(fd, [socket.fileno() for socket in self._held])
+            local.hand_over(fd, [socket.fileno() for socket in self.held])
         except OSError:
             pass  # whoever it was has gone again
 
     def leave(self) -> "NoReturn":
-        local.remove(self._path)
+        if self.listeners:
+            local.remove(self._path)
         os._exit(0)

@@ -23,7 +23,8 @@ everything stays as tcpserver set it. What comes without a header from a proxy, 
 
     tcpserver -v -R -H -l0 0 smtp proxy-server -v -f 192.0.2.7/32 -x smtp.cdb qmail-smtpd
 
-tcpserver's own rules, limits and look-ups are about the proxy; those here about the client. With -v:
+tcpserver's own rules, limits and look-ups are about the proxy; those here about the client, and what both set
+the program gets. With -v:
 
     proxy-server: ok PID LHOST:LIP:LPORT RHOST:RIP::RPORT      (or deny)
 """

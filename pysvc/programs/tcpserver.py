@@ -127,14 +127,14 @@ def _start(settings: Settings, arguments: list[str]) -> int:
     if not settings.program:
         raise usage(__doc__)
     uid, gid = _id("uid", settings.uid), _id("gid", settings.gid)
-    listeners = activation.inherited(_socket.AF_INET, _socket.AF_INET6)
-    if not listeners:
+    server = TcpServer(settings)
+    server.listeners = activation.inherited(_socket.AF_INET, _socket.AF_INET6)
+    if not server.listeners:
         address = hosts.own_address(host, settings.ipv4_only, settings.six)
-        listeners = [tcp.listen(address, port, settings.backlog, settings.interface)]
+        server.listeners = [tcp.listen(address, port, settings.backlog, settings.interface)]
     settings.environment = dict(os.environb)
     settings.load_lookups()
-    own = launch.preload(settings.program[0])
-    server = TcpServer(settings, listeners, own)
+    server.get_ready()
     _become(uid, gid)
     if settings.print_port:
         server.print_ports()
@@ -165,14 +165,21 @@ def _become(uid: int, gid: int) -> None:
 class TcpServer(Server):
     """The parent: turns away those who are too many, starts a process for each other."""
 
-    def __init__(self, settings: Settings, listeners: list[_socket.socket], own_program: bool) -> None:
-        super().__init__(listeners, settings.limit)
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings.limit)
         self._settings = settings
-        self._ports = {listener: listener.getsockname()[1] for listener in listeners}
+        self._ports: dict[_socket.socket, int] = {}
         self._gate: Gate | None = None
+        self._prepares = False
+
+    def get_ready(self) -> None:
+        """Load and learn what each connection needs, once it is clear where they come from."""
+        settings = self._settings
+        self._ports = {listener: listener.getsockname()[1] for listener in self.listeners}
         if settings.counts_clients():
             self._gate = Gate(settings.per_address, settings.per_network)
-        self._prepares = not own_program and not settings.waits()
+        own = launch.preload(settings.program[0])
+        self._prepares = not own and not settings.waits()
 
     def print_ports(self) -> None:
         try:

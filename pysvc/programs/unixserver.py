@@ -120,8 +120,11 @@ def main(argv: list[str]) -> int:
 
 
 def _start(settings: Settings) -> int:
-    listeners = activation.inherited(_socket.AF_UNIX)
-    server = UnixServer(settings, listeners or [_listen(settings)], made=not listeners)
+    server = UnixServer(settings)
+    server.listeners = activation.inherited(_socket.AF_UNIX)
+    if not server.listeners:
+        server.listeners = [_listen(settings)]
+        server.removes = not settings.keep
     launch.preload(settings.program[0])
     with unable_to("set gid"):
         if settings.gid is not None:
@@ -148,16 +151,16 @@ def _listen(settings: Settings) -> _socket.socket:
 
 
 class UnixServer(Server):
-    """The parent. made: the socket at the path is its own, to be removed at the end."""
+    """The parent. removes: the socket at the path is its own, to be removed at the end."""
 
-    def __init__(self, settings: Settings, listeners: list[_socket.socket], made: bool) -> None:
-        super().__init__(listeners, settings.limit)
-        self._settings, self._removes = settings, made and not settings.keep
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings.limit)
+        self._settings, self.removes = settings, False
         signals.catch(signals.SIGINT, self.end)
         signals.catch(signals.SIGQUIT, self.end)
 
     def leave(self) -> "NoReturn":
-        if self._removes:
+        if self.removes:
             local.remove(self._settings.path)
         os._exit(0)
 

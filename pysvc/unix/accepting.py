@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 
 class Server:
-    """Accepts from some non-blocking listening sockets. running: how many processes there are."""
+    """running: how many processes there are. listeners: non-blocking sockets, set before it runs."""
 
-    def __init__(self, listeners: "list[_socket.socket]", limit: int) -> None:
-        """Fatal if there can be no pipe for signals."""
-        self.running, self.limit, self._listeners = 0, limit, listeners
+    def __init__(self, limit: int) -> None:
+        """From now on the process obeys SIGTERM. Fatal if there can be no pipe for signals."""
+        self.running, self.limit = 0, limit
+        self.listeners: list[_socket.socket] = []
         self._pid = os.getpid()
         self._between = self._ending = False
         signals.unblock(signals.SIGCHLD)
@@ -36,8 +37,7 @@ class Server:
         raise NotImplementedError
 
     def ended(self, pid: int, status: int) -> None:
-        """A process has ended."""
-        raise NotImplementedError
+        """A process has ended. It may be one that was there before the server."""
 
     def leave(self) -> "NoReturn":
         """The last thing that the parent does."""
@@ -53,7 +53,7 @@ class Server:
 
     def close(self) -> None:
         """In a child: the sockets are the parent's."""
-        for listener in self._listeners:
+        for listener in self.listeners:
             listener.close()
 
     def run(self) -> "NoReturn":
@@ -62,7 +62,7 @@ class Server:
         full.register(self._children.fd, select.POLLIN)
         free = select.poll()
         free.register(self._children.fd, select.POLLIN)
-        sockets = {listener.fileno(): listener for listener in self._listeners}
+        sockets = {listener.fileno(): listener for listener in self.listeners}
         for fd in sockets:
             free.register(fd, select.POLLIN)
         while True:

@@ -61,8 +61,8 @@ def run(
     """
     if not argv[0]:
         raise OSError(errno.EACCES, "empty program name")
-    if env is not None and b"" in env:
-        env = {name: value for name, value in env.items() if name}  # execve takes no nameless ones
+    if env is not None:
+        env = _named(env)
     refused = errno.ENOENT  # a number: an exception would hold the frames of this program
     for path in candidates(argv[0]):
         launcher = launchers.recognise(path)
@@ -78,12 +78,18 @@ def run(
     raise OSError(refused, os.strerror(refused), argv[0])
 
 
+def _named(env: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """An environment as execve takes it: without a variable that has no name."""
+    return {name: value for name, value in env.items() if name} if b"" in env else env
+
+
 def spawn(argv: list[str], env: dict[bytes, bytes], fd: int) -> int:
     """Start a program of others as a child, with a connection as descriptors 0 and 1; its pid.
 
     The kernel makes the child without a copy of this process. Raises OSError: why it could not be run.
     """
     actions = [(os.POSIX_SPAWN_DUP2, fd, 0), (os.POSIX_SPAWN_DUP2, fd, 1)]
+    env = _named(env)
     for path in candidates(argv[0]):
         try:
             return os.posix_spawn(

@@ -181,8 +181,10 @@ def memory(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
-@pytest.mark.parametrize("options", [("-v", *SILENT), SILENT])
-def test_two_thousand_connections_leave_nothing_behind(place: Place, options: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("options", "count"), [(("-v", *SILENT), 500), (SILENT, 1500)])
+def test_two_thousand_connections_leave_nothing_behind(
+    place: Place, options: tuple[str, ...], count: int
+) -> None:
     """Of descriptors, processes and memory; with limits, so that there are tables that could grow."""
     limits = ("-b", "100", "-C", "100,100000/1", "-N", "100,100000/1")
     running = serve(place, "tcpserver", *limits, "--", "true", options=options)
@@ -190,7 +192,7 @@ def test_two_thousand_connections_leave_nothing_behind(place: Place, options: tu
         running.talk()
     before = eventually(lambda: held(running.pid)[1] == "" and held(running.pid))
     size = memory(running.pid)
-    for number in range(1000):
+    for number in range(count):
         source = f"127.0.{number % 250}.{1 + number % 200}"
         with socket.create_connection(("127.0.0.1", running.port), 20, (source, 0)) as client:
             if number % 10:
@@ -376,3 +378,13 @@ def test_the_example(place: Place) -> None:
                 "-C", "5,100/60", "0", "smtp", "echo", "hello")  # fmt: skip
     with socket.create_connection(("127.0.0.1", port), 20) as client:
         assert received(client) == b"hello\n"
+
+
+def test_a_child_from_before_is_buried(place: Place) -> None:
+    """A run script may leave one to the program that it executes."""
+    holder = f"{place.world.bin}/fdholder socket 127.0.0.1 {free_port()}"
+    running = place.start("sh", "-c", f"sleep 0.3 & exec {holder}")
+    eventually((place.path / "socket").exists)
+    eventually(lambda: held(running.pid)[1] == "")
+    done = place.run("fdretrieve", "socket", "sh", "-c", "echo $LISTEN_FDS; test $LISTEN_PID = $$")
+    assert (done.returncode, done.stdout) == (0, b"1\n")
