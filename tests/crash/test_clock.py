@@ -3,9 +3,10 @@
 import os
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
-from tests.crash.instance import Instance
+from tests.crash.instance import Instance, envelope, text
 from tests.support.clock import Clock
 from tests.support.world import Place, eventually
 
@@ -63,6 +64,26 @@ def test_services_are_restarted_and_their_age_is_never_negative(place: Place) ->
     clock.set(-3 * YEAR)
     said = place.run(governed(place, clock, "svstat"), "service").stdout
     assert b" 0 seconds" in said, said
+
+
+def test_what_a_clock_ahead_takes_for_a_stray_is_refused(place: Place) -> None:
+    """A message that is still being read when the cleanup removes its file is not accepted without it."""
+    here = Instance(place)
+    clock = Clock(place.path / "clock")
+    for launcher in (here.home / "bin").iterdir():
+        clock.govern(launcher)
+    (place.path / "envelope").write_bytes(envelope("t1x", "in"))
+    place.own()
+    with (place.path / "envelope").open() as rest:
+        queue = place.start(here.program("qmail-queue"), stdin=subprocess.PIPE, stdout=rest)
+    eventually(lambda: here.files("mess"), what="the message's file")
+    clock.set(3 * 86400)
+    here.start_up()
+    eventually(lambda: not here.files("mess"), what="its removal")
+    queue.process.communicate(text("t1x"))
+    assert queue.wait() == 53
+    assert here.files("mess", "intd", "todo", "pid") == []
+    assert here.end() == 0
 
 
 def test_mail_that_waits_when_the_clock_is_set_back(place: Place) -> None:
