@@ -159,7 +159,7 @@ DAEMON_TABLE = [  # account, umask, cwd; descriptors, those that come and go inc
     ("qmail-clean", "qmailq", "0077", "/var/qmail/queue",
      ["pipe"] * 2 + ["/var/qmail/queue/intd", "/var/qmail/queue/todo"]),
     ("qmail-queued", "qmailq", "0022", "/var/qmail",
-     ["pipe"] * 4 + [NULL, "/var/qmail/queue/lock/queued", "socket"]),
+     ["pipe"] * 6 + [NULL, "/var/qmail/queue/lock/queued", "socket"]),
 ]  # fmt: skip
 
 
