@@ -90,7 +90,6 @@ def measure(command: list[str], folder: Path, feed: Callable[[], int]) -> Run:
     """Run a command in a folder to its end. feed: makes its standard input."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    os.sync()  # what the run before left to be written
     stdin = feed()
     start = time.monotonic()
     process = subprocess.Popen(command, stdin=stdin, stdout=subprocess.DEVNULL, cwd=folder)
