@@ -17,7 +17,7 @@ from pymail.proving.recorder import Recording
 from pymail.proving.trace import ANSWERED, Moment
 from pymail.unix.home import Home
 
-WHOLE_EVERY = 40  # images from one that all programs recover from to the next
+WHOLE_EVERY = 30  # images from one that all programs recover from to the next
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,14 @@ from random import Random
 
 from pymail.engines.schedule import LIFETIME, retry_time
 from pymail.formats.envelope import from_caller, records
+from pymail.programs import qmail_queue
 from pymail.protocols.spawn import Request
 from pymail.proving import instance
 from pymail.proving.checker import disk_for_images
 from pymail.proving.crash import say, step_down
 from pymail.proving.letters import HOST
 from pymail.proving.simulation import Simulation, Spawner, Spinning
-from pymail.queue import enqueue, layout
+from pymail.queue import layout
 from pymail.unix.home import Home
 from pysvc import launch
 from pysvc.unix import signals
@@ -239,7 +240,9 @@ class Month:
         os.close(envelope[1])
 
         def body() -> int:
-            return enqueue.enqueue(self._home, os.getuid(), os.getpid(), source=(message[0], envelope[0]))
+            os.dup2(message[0], 0)
+            os.dup2(envelope[0], 1)
+            return qmail_queue.main([self._home.file("bin", "qmail-queue")])
 
         code = os.waitstatus_to_exitcode(os.waitpid(launch.fork("qmail-queue", body), 0)[1])
         os.close(message[0])
@@ -311,8 +314,6 @@ class Month:
                     raise Broken(f"{token} is tried at {now}, before it is due at {due}")
                 if now > max(due, held_up) + PROMPT:
                     raise Broken(f"{token} is tried at {now}, but was due at {due}")
-                if current.start > birth + LIFETIME:
-                    raise Broken(f"{token} is tried again after its last attempt")
             current = self._rounds[token, channel] = Round(now)
         current.tried.add(recipient)
         arrived = max(self._mail[token].time, self._started)

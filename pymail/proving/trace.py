@@ -114,29 +114,41 @@ class Reader:
         self._next = len(self._nodes)
         self._top, self._marks, self._cwd = top, marks, cwd
         self._processes: dict[int, _Process] = {}
+        self._entered: dict[int, tuple[str, int]] = {}  # calls under way: text, steps before them
         self._sessions: dict[int, str] = {}  # by process: which message it has been given
 
     def read(self, lines: list[str]) -> None:
         """Everything that strace wrote. Raises Untraceable."""
         children = _children(lines)
-        entered: dict[int, tuple[str, int]] = {}  # calls under way, and how many steps there were before
         for number, line in enumerate(lines):
             match = _LINE.fullmatch(line)
             if match is None or match[2].startswith(("+++", "---")):
                 continue
-            pid, text, since = int(match[1]), match[2], len(self.steps)
+            pid, text = int(match[1]), match[2]
             if number in children:
                 self._fork(pid, children[number])
             if text.endswith(_UNFINISHED):
-                entered[pid] = (text.removesuffix(_UNFINISHED), since)
-                continue
-            resumed = _RESUMED.fullmatch(text)
-            if resumed is not None:
-                begun, since = entered.pop(pid)
-                text = begun + resumed[1]
-            call = _CALL.fullmatch(text)
-            if call is not None and (call[3] == "?" or not call[3].startswith("-")):
-                self._call(_Call(pid, call[1], call[2], call[3], since))
+                self._enter(pid, text.removesuffix(_UNFINISHED))
+            else:
+                self._return(pid, text)
+
+    def _enter(self, pid: int, text: str) -> None:
+        """A call that has not returned yet."""
+        self._entered[pid] = (text, len(self.steps))
+        if text.startswith("close("):  # before it returns another thread may get that number
+            self._close(pid, text.removeprefix("close("))
+
+    def _return(self, pid: int, text: str) -> None:
+        since = len(self.steps)
+        resumed = _RESUMED.fullmatch(text)
+        if resumed is not None:
+            begun, since = self._entered.pop(pid)
+            if begun.startswith("close("):
+                return
+            text = begun + resumed[1]
+        call = _CALL.fullmatch(text)
+        if call is not None and not call[3].startswith("-"):
+            self._call(_Call(pid, call[1], call[2], call[3], since))
 
     def _process(self, pid: int) -> _Process:
         return self._processes.setdefault(pid, _Process(self._cwd))
@@ -198,7 +210,11 @@ class Reader:
         files[call.value] = _OpenFile(self._nodes[path], "O_APPEND" in flags)
 
     def _on_close(self, call: _Call) -> None:
-        self._process(call.pid).files.pop(call.descriptors()[0][0], None)
+        self._close(call.pid, call.arguments)
+
+    def _close(self, pid: int, arguments: str) -> None:
+        number = arguments.partition("<")[0]
+        self._process(pid).files.pop(int(number), None)
 
     def _on_dup(self, call: _Call) -> None:
         files = self._process(call.pid).files

@@ -12,6 +12,8 @@ import pytest
 from tests.support.world import Place, World, temporary_directory
 
 SEED = "11"
+PATIENCE = 900  # seconds of a machine that has much else to do; the whole module takes half a minute alone
+pytestmark = pytest.mark.timeout(PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +23,8 @@ def kept(world: World) -> Iterator[tuple[Place, Path, str]]:
         place = Place(world, path)
         try:
             done = place.run(
-                "pymail", "prove", "--crash", "--images", "100", "--seed", SEED, "--keep",
-                env={"TMPDIR": str(path)}, timeout=110,
+                "pymail", "prove", "--crash", "--images", "60", "--seed", SEED, "--keep",
+                env={"TMPDIR": str(path)}, timeout=PATIENCE,
             )  # fmt: skip
             said = done.stdout.decode()
             assert done.returncode == 0, said + done.stderr.decode()
@@ -39,8 +41,8 @@ def test_nothing_is_lost(kept: tuple[Place, Path, str]) -> None:
         found = re.search(rf"{model}: (\d+) images .* (\d+) different; .* from (\d+) with all .*: 0\n", said)
         assert found, said
         images, different, really = map(int, found.groups())
-        assert images >= 60
-        assert different >= 40
+        assert images >= 40
+        assert different >= 30
         assert really >= 1
     assert "violations: 0\n" in said
 
@@ -76,13 +78,15 @@ def test_a_missing_fsync_is_found(kept: tuple[Place, Path, str], ends: str, mode
     place, recording, _ = kept
     changed = without_fsync(recording, f"changed-{model}-{ends.replace('/', '-')}", place, ends)
     prove = ("pymail", "prove", "--crash", "--recording", str(changed))
-    done = place.run(*prove, "--images", "60", "--model", model, env={"TMPDIR": str(place.path)})
+    done = place.run(
+        *prove, "--images", "40", "--model", model, env={"TMPDIR": str(place.path)}, timeout=PATIENCE
+    )
     said = done.stdout.decode()
     assert done.returncode == 1, said + done.stderr.decode()
     assert "is lost on its way" in said
     again = re.search(r"again: pymail (prove --crash --recording \S+ --image \S+)", said)
     assert again, said
-    once_more = place.run("pymail", *again[1].split(), env={"TMPDIR": str(place.path)})
+    once_more = place.run("pymail", *again[1].split(), env={"TMPDIR": str(place.path)}, timeout=PATIENCE)
     assert once_more.returncode == 1, once_more.stdout.decode() + once_more.stderr.decode()
     assert "violations: 1\n" in once_more.stdout.decode()
 

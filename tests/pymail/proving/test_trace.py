@@ -133,6 +133,18 @@ def test_threads_share_their_directory() -> None:
     assert found[-1] == Names(((PID, "x", None),))
 
 
+def test_a_number_that_another_thread_gets_before_close_returns() -> None:
+    found = steps(
+        created(),
+        "7  clone3({flags=CLONE_VM|CLONE_THREAD}, 88) = 8",
+        "7  close(3</home/q/pid/1.2.3> <unfinished ...>",
+        created("y", pid=8),
+        "7  <... close resumed>) = 0",
+        "8  fsync(3</home/q/pid/y>) = 0",
+    )
+    assert found[-1] == Sync(FIRST + 1, 2)
+
+
 def test_a_number_that_was_a_file_and_is_a_pipe() -> None:
     found = steps(created(), '7  write(3<pipe:[5]>, "250 ok", 6) = 6')
     assert len(found) == 1
