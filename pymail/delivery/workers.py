@@ -127,7 +127,8 @@ class Pool:
         """Let go of those that have waited too long; when to look again, None if nobody waits.
 
         now: time.monotonic()."""
-        for worker in list(self._idle):
+        while self._idle:
+            worker = next(iter(self._idle))
             if worker.waits_until > now:
                 return worker.waits_until
             self._end_idle(worker)
@@ -260,12 +261,12 @@ class Channel:
         return data[1:]
 
     def answer(self, code: int, data: bytes = b"") -> None:
-        """Let go of the descriptors, then tell how it went; the end of the spawner is noticed by take()."""
+        """Let go of the descriptors, then tell how it went. Raises OSError; then the worker has to end."""
         self._let_go()
         try:
             self._connection.send(b"%c%s" % (code & 255, data), _socket.MSG_NOSIGNAL)
-        except OSError:
-            pass
+        except ConnectionError:
+            pass  # the spawner is gone, as take() will notice
 
     def _let_go(self) -> None:
         for fd in self._placed:
@@ -276,14 +277,14 @@ def serve(channel: Channel, name: str, work: "Callable[[bytes], int]") -> int:
     """Do one piece of work after the other, each to its exit code, as a program of its own would.
 
     name: of that program; what work() raises ends the piece of work as it would end the program. Each
-    finds the directory and the umask that there were at the beginning; signals are as the last one left
-    them, at first at their default.
+    begins in / and with the umask that there was at the beginning; signals are as the last one left them,
+    at first at their default.
     """
-    program, folder, mask = launchers.Launcher("", name), os.getcwd(), os.umask(0)
-    os.umask(mask)
+    program, mask = launchers.Launcher("", name), os.umask(0)
     signals.default(signals.SIGPIPE)  # a spawner ignores it
-    while (request := channel.take()) is not None:
-        channel.answer(launch.run(program, lambda: work(request)))
-        os.chdir(folder)
+    while True:
+        os.chdir("/")
         os.umask(mask)
-    return 0
+        if (request := channel.take()) is None:
+            return 0
+        channel.answer(launch.run(program, lambda: work(request)))
