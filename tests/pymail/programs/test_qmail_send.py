@@ -634,6 +634,26 @@ def test_strays(sending: Sending) -> None:
     assert misplaced.exists()
 
 
+def test_what_is_left_of_messages_that_are_gone(sending: Sending) -> None:
+    """A power loss may bring back names that were removed before info was."""
+    old = time.time() - 129700
+    kinds = ("local", "remote", "bounce")
+    gone, young, kept = 4600001, 4600002, sending.preprocessed(b"s@t", {"local": b"", "remote": b""})
+    for number in (gone, young, kept):
+        for kind in kinds:
+            sending.file(kind, number).write_bytes(b"Ta@mail.test\0")
+    sending.place.own()
+    for kind in kinds:
+        for number in (gone, kept):
+            os.utime(sending.file(kind, number), (old, time.time() + 1000))
+    sending.start()
+    sending.until(lambda: not sending.kinds(gone))
+    sending.quiet()
+    assert sending.kinds(young) == set(kinds)
+    assert sending.kinds(kept) == {"mess", "info", *kinds}
+    assert not sending.commands
+
+
 @pytest.mark.parametrize(
     ("todo", "warning"),
     [

@@ -167,3 +167,16 @@ def test_a_second_one_works_as_well(place: Place, home: Home) -> None:
     fcntl.flock(fd, fcntl.LOCK_EX)
     assert clean(place, home, b"foop/7\0") == b"+"
     os.close(fd)
+
+
+def test_envelopes_of_messages_that_are_gone(place: Place, home: Home) -> None:
+    """A power loss may take mess and leave intd, where names reach the disk in any order."""
+    put(home, 30, "intd")
+    put(home, 31, "intd", "mess")
+    put(home, 32, "intd", "todo")
+    put(home, 33, "intd")
+    for number, age in ((30, OSSIFIED), (31, OSSIFIED), (32, OSSIFIED), (33, OSSIFIED - 60)):
+        path = home.file("queue", "intd", str(number))
+        os.utime(path, (time.time() - age, time.time()))
+    assert clean(place, home, b"") == b""
+    assert set(queued(home.file("queue"))) == {31, 32, 33}
