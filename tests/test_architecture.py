@@ -23,7 +23,7 @@ ARROWS = {
     "supervision":  "formats engines unix launch",
     "programs":     "formats engines protocols unix launch queue delivery supervision",
     "installation": "formats engines protocols unix launch queue delivery registry",
-    "proving":      "formats protocols unix launch queue programs installation registry",
+    "proving":      "formats engines protocols unix launch queue programs installation registry",
     "views":        "formats unix supervision",
     "registry":     "",
     "package":      "",
