@@ -120,7 +120,6 @@ def fails_once(monkeypatch: pytest.MonkeyPatch, name: str, number: int) -> None:
         ("chmod", "set mode of ./d/previous, pausing"),
         ("stat", "stat ./d/previous, pausing"),
         ("unlink", "remove ./d/previous, pausing"),
-        ("listdir", "read ./d, pausing"),
     ],
 )
 def test_a_rotation_goes_on_when_the_trouble_is_over(
@@ -136,13 +135,27 @@ def test_a_rotation_goes_on_when_the_trouble_is_over(
 
 def test_a_name_that_is_taken(log: LogFiles, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     log.append(b"x\n")
+    """By somebody else, since the directory was read."""
     monkeypatch.setattr(logfiles.time, "time_ns", iter([0, 1000]).__next__)
-    Path("@400000000000000a000001f4.s").touch()
+    fails_once(monkeypatch, "link", errno.EEXIST)
     log.rotate()
     assert said == [
         "multilog: warning: unable to link to ./d/@400000000000000a000001f4.s, pausing: file already exists"
     ]
     assert Path("@400000000000000a000005dc.s").read_bytes() == b"x\n"
+
+
+def test_a_directory_that_cannot_be_read(
+    log: LogFiles, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(b"x\n")
+    monkeypatch.setattr(logfiles.time, "time_ns", iter([0, 1000]).__next__)
+    fails_once(monkeypatch, "listdir", errno.EIO)
+    log.rotate()
+    assert said == [
+        "multilog: warning: unable to link to ./d/@400000000000000a000001f4.s, pausing: input/output error"
+    ]
+    assert gathered(Path(".")) == ["x"]
 
 
 def test_a_full_disk_goes_on_with_the_byte_it_reached(
