@@ -160,6 +160,9 @@ class QmailRemote(Delivering):
         assert re.match(rb"(s|r\0Z|Z|$)", done.stdout), f"not temporary: {done.stdout!r}"
         return "refused"
 
+    def settle(self) -> None:
+        self.instance.close()
+
     def copies(self, token: str) -> int:
         messages = (message.replace(b"\r\n", b"\n") for message in self.instance.sink.taken)
         return sum(tokens(message)[token] for message in messages)

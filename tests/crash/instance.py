@@ -11,7 +11,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from pymail.queue.states import state
@@ -186,6 +186,10 @@ class Instance:
         eventually(lambda: not self.files(*LEFT), 30, "the removal of what is left")
         self.end()
 
+    def close(self) -> None:
+        """No other host takes mail any more."""
+        self.sink.close()
+
     # the mailboxes
 
     def arrived(self) -> "dict[str, Counter[str]]":
@@ -206,12 +210,3 @@ class Instance:
             "far": far,
             "box": tokens(box.read_bytes() if box.exists() else b""),
         }
-
-
-@contextlib.contextmanager
-def instance(place: Place) -> Iterator[Instance]:
-    here = Instance(place)
-    try:
-        yield here
-    finally:
-        here.sink.close()

@@ -46,6 +46,7 @@ class Queueing(Subject):
         twice = {token: count for token, count in arrived.items() if count > 1}
         assert not twice, f"more than one copy of {twice}"
         self.instance.clean_up()
+        self.instance.close()
 
 
 class QmailQueue(Queueing):

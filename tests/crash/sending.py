@@ -36,7 +36,7 @@ class Sending(Subject):
             time.sleep(0.01)
         died = not _lives(victim)
         if died and self.trials % 2:
-            for pid in here.daemons().values():
+            for pid in filter(_lives, here.daemons().values()):
                 os.kill(pid, signal.SIGKILL)
         outcome = "killed" if died else "waiting" if here.unfinished() else "delivered"
         self.finish()
@@ -61,6 +61,7 @@ class Sending(Subject):
 
     def settle(self) -> None:
         self.instance.clean_up()
+        self.instance.close()
 
 
 class QmailSend(Sending):
@@ -70,10 +71,9 @@ class QmailSend(Sending):
 class QmailSendAlone(Sending):
     """From its start to its end, without what it forks and its threads; the message is there already."""
 
-    program = module = "qmail-send"
+    program, module = "qmail-send", "qmail_send"
 
     def begin(self, token: str, rules: list[str]) -> int:
-        self.module = "qmail_send"
         assert self.instance.put(token, *KINDS) == 0
         self.instance.wrap(self.program, [str(word) for word in self.traced(rules, detached=True)])
         return self.instance.start().pid

@@ -28,8 +28,9 @@ class Supervise(Subject):
         place.own()
 
     def run(self, rules: list[str]) -> str:
-        self.token()
-        tampering = [*rules, NO_SLEEP] if rules and NO_SLEEP not in rules else rules
+        tampering = (
+            {*rules, NO_SLEEP} if rules else ()
+        )  # a record shows all calls only where there is no rule
         supervise = self.place.start(
             *self.traced(tampering, "supervise", "service", detached=True), stderr=subprocess.DEVNULL
         )
@@ -76,7 +77,7 @@ class Supervise(Subject):
             return self.place.run("svok", "service").returncode == 0
 
         eventually(answers, 20, "supervise")
-        eventually(self.alive, 10, "the service up")
+        eventually(self.alive, 20, "the service up")
         said = self.place.run("svstat", "service").stdout
         assert said.startswith(b"service: up (pid "), said
         self.place.run("svc", "-dx", "service")

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from tests.support.injecting import NO_SLEEP, Call, Tracer, calls, fail, kill, strace, struck
+from tests.support.injecting import LASTING, NO_SLEEP, Call, Tracer, calls, fail, kill, strace, struck
 from tests.support.world import Place
 
 KILLED = -9
 TEMPORARY = 111
-# What may fail by what; calls that only ask are left out of what can be full.
+# What each call may fail by; the others are not made to fail.
 FULL = ("ENOSPC", "EDQUOT")
 ERRORS: dict[str, tuple[str, ...]] = {
     "write": (*FULL, "EIO", "EINTR"), "pwrite64": (*FULL, "EIO"), "ftruncate": ("EIO",),
@@ -19,7 +19,7 @@ ERRORS: dict[str, tuple[str, ...]] = {
     "link": (*FULL, "EIO"), "linkat": (*FULL, "EIO"), "rename": (*FULL, "EIO"), "mkdir": (*FULL, "EIO"),
     "unlink": ("EIO",), "chmod": ("EIO",), "fchmod": ("EIO",), "utimensat": ("EIO",), "mknodat": FULL,
     "openat": ("EMFILE", "ENFILE", "EIO", "ENOMEM", "EINTR", *FULL),
-    "read": ("EIO", "EINTR"), "getdents64": ("EIO",), "newfstatat": ("EIO",), "lseek": (), "chdir": ("EIO",),
+    "read": ("EIO", "EINTR"), "getdents64": ("EIO",), "newfstatat": ("EIO",), "chdir": ("EIO",),
     "pipe2": ("EMFILE", "ENFILE"), "socket": ("EMFILE", "ENFILE", "ENOMEM"), "flock": ("EINTR", "ENOLCK"),
     "accept4": ("EMFILE", "ENFILE", "EINTR"), "connect": ("EINTR",), "bind": ("EIO",),
     "sendto": ("EINTR", "ENOMEM"), "recvfrom": ("EINTR", "ENOMEM"),
@@ -89,7 +89,7 @@ def ways_to_tamper(found: Iterable[Call], faults: bool) -> Iterator[tuple[str, l
             continue
         for error in ERRORS[call.name]:
             for lasting in (False, True) if error != "EINTR" else (False,):
-                text = f"{error}{' from here on' * lasting} at {call}"
+                text = f"{error}{f' {LASTING} times' * lasting} at {call}"
                 yield text, [fail(call, error, lasting), NO_SLEEP]
 
 

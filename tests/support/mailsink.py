@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from typing import BinaryIO
 
 
 class MailSink:
@@ -15,6 +16,7 @@ class MailSink:
 
     def close(self) -> None:
         """Take no more connections."""
+        self._listener.shutdown(socket.SHUT_RDWR)  # ends the accept that waits
         self._listener.close()
 
     def _accept(self) -> None:
@@ -35,7 +37,7 @@ class MailSink:
         except OSError:
             pass  # the client died
 
-    def _reply(self, connection: socket.socket, line: bytes, lines: "object") -> bytes:
+    def _reply(self, connection: socket.socket, line: bytes, lines: BinaryIO) -> bytes:
         verb = line[:4].upper()
         if verb == b"QUIT":
             return b"221 bye\r\n"
@@ -44,7 +46,7 @@ class MailSink:
         connection.sendall(b"354 go\r\n")
         message = b""
         while not message.endswith(b"\r\n.\r\n"):
-            more = lines.readline()  # type: ignore[attr-defined]
+            more = lines.readline()
             if not more:
                 raise OSError("the message has no end")
             message += more
