@@ -145,7 +145,8 @@ def _serve(home: Home, channel: "Channel") -> int:
     signals.ignore(signals.SIGPIPE)
     with unable_to(f"chdir to {home.path}"):
         os.chdir(home.path)
-    courier, shown = Courier(home), b""  # a recipient has a host: the first one is shown
+    courier = Courier(home)
+    shown: bytes | None = None
     while True:
         courier.wait(channel.fileno())
         request = channel.take()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 LONGEST_TEXT = 5000  # bytes of a reply that are kept for a report
 GROUP = 4096         # bytes of commands sent at once: the replies fit in what lies between two hosts
+GO_AHEAD = 354       # what a server that speaks ESMTP says when it wants the message
 PARTIAL_LINE = b"DSMTP cannot transfer messages with partial final lines. (#5.6.2)\n"
 UNREADABLE = b"ZUnable to read message. (#4.3.0)\n"
 
@@ -141,9 +142,9 @@ class Conversation:
     """One message to one server, which may have taken others before.
 
     talk() yields what to send next (b"" where only a reply is awaited; BODY once) and is sent the reply to
-    it. It raises ConnectionAbortedError where the connection must not even be used for QUIT. When it ends,
-    or when it is given up with died(), `reports` holds every report. The last of them, the one on the
-    message, may be there before the end: what follows is taking leave.
+    it. It raises ConnectionAbortedError where the connection must not even be used for QUIT: that is one
+    more reason for died(). When it ends, or after died(), `reports` holds every report. The last of them,
+    the one on the message, may be there before the end: what follows is taking leave.
     """
 
     __slots__ = (
@@ -180,6 +181,8 @@ class Conversation:
         reply = yield next(sending)
         if reply.code >= 400:
             return self._judge(_letter(reply) + self._host + b" failed on DATA command", reply)
+        if self._server.extended and reply.code != GO_AHEAD:
+            raise ConnectionAbortedError  # out of step: what comes next would be taken for the verdict
         self.begun = True
         reply = yield BODY
         self.sent = False

@@ -156,6 +156,17 @@ def test_before_the_message_a_new_connection(
     assert host.talks[1].commands[0] == b"EHLO me.example\r\n"
 
 
+@HELLOS
+def test_a_reply_too_many(office: Office, hello: Script) -> None:
+    """It comes too late to be seen before the next message; nothing is lost by it."""
+    first = [*hello, *GOOD, b"250 late\r\n250 mail\r\n", *GOOD[1:]]
+    host = office.host(first, [*hello, *GOOD])
+    assert [office.deliver(), office.deliver()] == [ACCEPTED, ACCEPTED]
+    assert host.talks[1].commands[0] == b"EHLO me.example\r\n"
+    office.finish()
+    assert host.talks[1].messages == sent(2)
+
+
 @pytest.mark.parametrize("refused", range(3))
 def test_a_refusal_is_that_of_a_new_connection(office: Office, refused: int) -> None:
     reports = [

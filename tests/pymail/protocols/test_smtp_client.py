@@ -327,15 +327,24 @@ def test_groups_change_no_report(data: st.DataObject, count: int) -> None:
     assert together.talk.reports == single.talk.reports
     assert together.talk.begun == single.talk.begun == (b"BODY" in together.sent)
     assert together.talk.accepted == single.talk.accepted
-    assert together.talk.judged
     refused, accepted = codes[0] >= 400, [code < 400 for code in codes[1:-1]]
     if b".\r\n" in together.sent:
         assert codes[-1] < 400 and not any(accepted)  # nobody gets an empty message
     if b"BODY" in together.sent:
-        assert not refused and any(accepted) and codes[-1] < 400
+        assert not refused and any(accepted) and codes[-1] == 354
         assert b"".join(together.sent) == b"".join(single.sent)
-    assert not together.aborted or (refused and any(accepted) and codes[-1] < 400)
-    assert not single.aborted
+    out_of_step = not refused and any(accepted) and codes[-1] < 400 and codes[-1] != 354
+    assert single.aborted == out_of_step != single.talk.judged
+    without_sender = refused and any(accepted) and codes[-1] < 400  # unless DATA was in a later group
+    assert out_of_step <= together.aborted <= (out_of_step or without_sender)
+
+
+@pytest.mark.parametrize("pipelining", [True, False])
+def test_a_reply_too_many(pipelining: bool) -> None:
+    """It shifts those behind it: the 354 would be taken for the verdict, and the message be lost."""
+    held = Held([250, 250, 250], 354, [b"c@d"], pipelining)
+    assert (held.aborted, held.talk.begun, held.talk.accepted) == (True, False, False)
+    assert held.talk.reports == [b"r", b"ZConnected to 192.0.2.1 but connection died. (#4.4.2)\n"]
 
 
 @pytest.mark.parametrize("judgement", [0, 1, 2])
