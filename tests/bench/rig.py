@@ -124,6 +124,8 @@ class Rig:
 @contextlib.contextmanager
 def rig(disk: "Path | None" = None) -> Iterator[Rig]:
     """A machine on a fresh directory below `disk`; everything ends with the block."""
+    if os.geteuid():
+        raise SystemExit("needs root: a private machine has accounts and ports of its own")
     base = Path(tempfile.mkdtemp(prefix="pymail-bench-", dir=disk or "/var/tmp"))
     base.chmod(0o755)
     try:

@@ -66,6 +66,7 @@ def test_quick_works_are_smaller_and_their_figures_the_same() -> None:
     for work in WORKS:
         quick = work.quick(10)
         assert quick.amount < work.amount or work.memory
+        assert quick.title == f"{work.title} (1/10)"
         assert quick.amount * units(work) == pytest.approx(work.amount * units(quick))
 
 

@@ -34,13 +34,15 @@ class Work:
         return ratio <= self.target if self.memory else ratio >= self.target
 
     def quick(self, part: int) -> "Work":
-        """The same with a fraction of the messages, where that leaves enough."""
+        """The same with a fraction of the messages, where that leaves enough; the title says so."""
+        title = f"{self.title} (1/{part})"
         if isinstance(self.load, Smtp) and self.load.recipients > 1:
             recipients = self.load.recipients // part
-            return replace(self, load=replace(self.load, recipients=recipients), amount=self.amount / part)
+            load = replace(self.load, recipients=recipients)
+            return replace(self, title=title, load=load, amount=self.amount / part)
         count = max(self.load.count // part, min(self.load.count, 4))
         amount = self.amount * count / self.load.count
-        return replace(self, load=replace(self.load, count=count), amount=amount)
+        return replace(self, title=title, load=replace(self.load, count=count), amount=amount)
 
 
 # The original's figures: two cores, 2 KB, 20 sessions, delivered per second.
