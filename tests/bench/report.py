@@ -112,7 +112,7 @@ def profile(title: str, outcomes: Sequence[Outcome], amount: float) -> str:
             statistics.median(run.get(name, (0.0, 0.0))[at] for run in runs) / amount * 1000 for at in (0, 1)
         )
         rows.append((name, own, ended))
-    rows.sort(key=lambda row: -row[1] - row[2])
+    rows.sort(key=lambda row: (-row[1] - row[2], row[0]))
     rows.append(("all", sum(own for _, own, _ in rows), sum(ended for _, _, ended in rows)))
     cells = [[name, f"{own:.3f}", f"{ended:.3f}"] for name, own, ended in rows if own + ended > 0.0005]
     return table([[title, "itself", "its ended children"], *cells])
