@@ -6,12 +6,26 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from tests.support.world import Place, Running, eventually
 
 CLASSIC = Path("/usr/bin/tcpserver")  # Debian's ucspi-tcp
 SERVERS = ["tcpserver", *([str(CLASSIC)] if CLASSIC.exists() else [])]
 CLIENTS = ["tcpclient", *(["/usr/bin/tcpclient"] if CLASSIC.exists() else [])]
 QUICK = ("-v", "-R", "-H", "-l", "here")  # no look-ups
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
 
 
 class Server:

@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from pysvc.formats.proxy import LOCAL, PROXY, SIGNATURE
-from tests.support.tcp import QUICK, Server, received, serve
+from tests.support.tcp import QUICK, Server, ipv6, received, serve
 from tests.support.world import Place
 
 SHOW = ("sh", "-c", "env | grep -a '^\\(PROTO\\|TCP\\|RELAY\\)' | sort; cat")
@@ -55,6 +55,7 @@ def test_an_ipv6_client_of_an_ipv4_proxy(place: Place) -> None:
     )
 
 
+@ipv6
 def test_an_ipv4_client_of_an_ipv6_proxy(place: Place) -> None:
     found = variables(behind(place, *FROM, host="::1").talk(LINE, host="::1"))
     assert (found["PROTO"], found["TCPREMOTEIP"]) == ("TCP", "192.0.2.7")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tcp import SERVERS, received, serve
+from tests.support.tcp import SERVERS, ipv6, received, serve
 from tests.support.world import Place, eventually, free_port
 
 both = pytest.mark.parametrize("server", SERVERS)
@@ -407,18 +407,6 @@ def test_ids_are_taken_after_the_socket_listens(place: Place, server: str) -> No
             place, server, *ids, "--", "sh", "-c", "id -u; id -g; id -G", as_root=True, env=env
         )
         assert running.talk() == b"65534\n65533\n65533\n"
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
-ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
 
 
 @ipv6

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.tcp import SERVERS, Server, received, serve
+from tests.support.tcp import SERVERS, Server, ipv6, received, serve
 from tests.support.world import ROOT, Place, eventually, free_port
 
 both = pytest.mark.parametrize("server", SERVERS)
@@ -268,6 +268,7 @@ def test_what_was_passed_on_must_be_a_listening_socket(place: Place) -> None:
     assert done.stderr == b"tcpserver: fatal: descriptor 3 is no socket to accept such connections from\n"
 
 
+@ipv6
 def test_one_server_for_both_families(place: Place) -> None:
     """Each at an address of its own; `::` would serve both as well."""
     ports = free_port(), free_port("::1")
