@@ -8,7 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from pymail.proving import instance, trace
+from pymail.proving import instance
+from pymail.proving.strace import OPTIONS
 from pymail.proving.trace import Reader, Untraceable
 from pysvc.installation import packages
 from pysvc.unix.strerr import PERMANENT, Fatal, unable_to
@@ -31,7 +32,7 @@ def record(folder: str, count: int, seed: int) -> str:
     with unable_to(f"make an instance in {home}"):
         instance.build(home)
     program = [packages.interpreter(), "-IS", "-c", WORKLOAD.format(path=packages.search_path())]
-    command = [strace, *trace.OPTIONS, "-o", output, *program, home, str(count), str(seed)]
+    command = [strace, *OPTIONS, "-o", output, *program, home, str(count), str(seed)]
     done = subprocess.run(command, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode:
         why = (done.stderr.decode(errors="replace").strip().splitlines() or ["no reason given"])[-1]

@@ -1,6 +1,6 @@
 """What strace says of a run, as operations on a disk and as moments in the world outside
 
-The text is that of `strace -f -y -xx`. Only what lies in the watched directories becomes an operation.
+Only what lies in the watched directories becomes an operation.
 A call counts from the moment it returned; what an fsync covers, from the moment it was called.
 """
 
@@ -10,23 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from pymail.proving.disk import ROOT, Names, Operation, Sync, Truncate, Write
-
-CALLS = (
-    "open,openat,creat,close,dup,dup2,dup3,fcntl,chdir,fchdir,clone,clone3,fork,vfork,exit_group,lseek,"
-    "write,pwrite64,writev,pwritev,pwritev2,ftruncate,truncate,fsync,fdatasync,syncfs,link,linkat,unlink,"
-    "unlinkat,rename,renameat,renameat2,mkdir,mkdirat,rmdir,symlink,symlinkat,copy_file_range,sendfile,splice"
-)
-OPTIONS = ("-f", "-y", "-xx", "-s", "16777216", "-e", "signal=none", "-e", f"trace={CALLS}")
+from pymail.proving.strace import CALL, LINE, RESUMED, UNFINISHED, Call, children
 
 ANSWERED, ACCEPTED = "answered", "accepted"  # by our server or qmail-queue; by the host elsewhere
 
-_LINE = re.compile(r"(\d+) +(.*)")
-_CALL = re.compile(r"(\w+)\((.*)\)\s*= (\S+).*", re.DOTALL)
-_RESUMED = re.compile(r"<\.\.\. \w+ resumed>(.*)", re.DOTALL)
-_STRING = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
-_DESCRIPTOR = re.compile(r"(-?\d+|AT_FDCWD)(?:<((?:\\x[0-9a-f]{2})*)>)?(\(deleted\))?")
 _QUEUED = re.compile(rb"^250 ok \d+ qp \d+\r\n", re.MULTILINE)
-_UNFINISHED = " <unfinished ...>"
 
 
 class Untraceable(Exception):
@@ -62,45 +50,6 @@ class _Process:
         return _Process(self.cwd, dict(self.files))
 
 
-@dataclass
-class _Call:
-    """One system call: who, which, its arguments, what it returned, and how many steps there were before."""
-
-    pid: int
-    name: str
-    arguments: str
-    result: str
-    since: int
-
-    @property
-    def value(self) -> int:
-        return int(re.match(r"-?\d+", self.result)[0])  # type: ignore[index]
-
-    def strings(self) -> list[bytes]:
-        return [_unhex(found) for found in _STRING.findall(self.arguments)]
-
-    def descriptors(self) -> list[tuple[int, str, bool]]:
-        """(number, path, whether it was deleted) of each argument that is a descriptor; -100: AT_FDCWD."""
-        found = []
-        for argument in self.arguments.split(", "):
-            match = _DESCRIPTOR.fullmatch(argument)
-            if match:
-                number = -100 if match[1] == "AT_FDCWD" else int(match[1])
-                found.append((number, _text(match[2] or ""), bool(match[3])))
-        return found
-
-    def last_number(self) -> int:
-        return int(self.arguments.rpartition(", ")[2], 0)
-
-
-def _unhex(text: str) -> bytes:
-    return bytes.fromhex(text.replace("\\x", ""))
-
-
-def _text(text: str) -> str:
-    return _unhex(text).decode("utf-8", "surrogateescape")
-
-
 class Reader:
     """Follows one run; `steps` is what became of it."""
 
@@ -119,16 +68,16 @@ class Reader:
 
     def read(self, lines: list[str]) -> None:
         """Everything that strace wrote. Raises Untraceable."""
-        children = _children(lines)
+        forked = children(lines)
         for number, line in enumerate(lines):
-            match = _LINE.fullmatch(line)
+            match = LINE.fullmatch(line)
             if match is None or match[2].startswith(("+++", "---")):
                 continue
             pid, text = int(match[1]), match[2]
-            if number in children:
-                self._fork(pid, children[number])
-            if text.endswith(_UNFINISHED):
-                self._enter(pid, text.removesuffix(_UNFINISHED))
+            if number in forked:
+                self._fork(pid, forked[number])
+            if text.endswith(UNFINISHED):
+                self._enter(pid, text.removesuffix(UNFINISHED))
             else:
                 self._return(pid, text)
 
@@ -140,15 +89,15 @@ class Reader:
 
     def _return(self, pid: int, text: str) -> None:
         since = len(self.steps)
-        resumed = _RESUMED.fullmatch(text)
+        resumed = RESUMED.fullmatch(text)
         if resumed is not None:
             begun, since = self._entered.pop(pid)
             if begun.startswith("close("):
                 return
             text = begun + resumed[1]
-        call = _CALL.fullmatch(text)
+        call = CALL.fullmatch(text)
         if call is not None and not call[3].startswith("-"):
-            self._call(_Call(pid, call[1], call[2], call[3], since))
+            self._call(Call(pid, call[1], call[2], call[3], since))
 
     def _process(self, pid: int) -> _Process:
         return self._processes.setdefault(pid, _Process(self._cwd))
@@ -168,9 +117,9 @@ class Reader:
         folder = posixpath.dirname(inner)
         return inner if inner in self.directories or (folder and folder in self.directories) else None
 
-    def _paths(self, call: _Call) -> list[str]:
+    def _paths(self, call: Call) -> list[str]:
         """The absolute paths that a call names, each below its descriptor's directory or the current one."""
-        bases = [path for _, path, _ in call.descriptors() if path]
+        bases = [path for _, path in call.descriptors() if path]
         found = []
         for string in call.strings():
             base = bases.pop(0) if bases else self._process(call.pid).cwd
@@ -188,12 +137,12 @@ class Reader:
 
     # calls
 
-    def _call(self, call: _Call) -> None:
+    def _call(self, call: Call) -> None:
         handler = getattr(self, f"_on_{_SAME.get(call.name, call.name)}", None)
         if handler is not None:
             handler(call)
 
-    def _on_open(self, call: _Call) -> None:
+    def _on_open(self, call: Call) -> None:
         path = self._inside(self._paths(call)[0])
         files = self._process(call.pid).files
         files.pop(call.value, None)
@@ -209,38 +158,38 @@ class Reader:
             self.steps.append(Truncate(self._nodes[path], 0))
         files[call.value] = _OpenFile(self._nodes[path], "O_APPEND" in flags)
 
-    def _on_close(self, call: _Call) -> None:
+    def _on_close(self, call: Call) -> None:
         self._close(call.pid, call.arguments)
 
     def _close(self, pid: int, arguments: str) -> None:
         number = arguments.partition("<")[0]
         self._process(pid).files.pop(int(number), None)
 
-    def _on_dup(self, call: _Call) -> None:
+    def _on_dup(self, call: Call) -> None:
         files = self._process(call.pid).files
         files.pop(call.value, None)
         source = files.get(call.descriptors()[0][0])
         if source is not None:
             files[call.value] = source
 
-    def _on_fcntl(self, call: _Call) -> None:
+    def _on_fcntl(self, call: Call) -> None:
         if "F_DUPFD" in call.arguments:
             self._on_dup(call)
 
-    def _on_chdir(self, call: _Call) -> None:
+    def _on_chdir(self, call: Call) -> None:
         self._process(call.pid).cwd = self._paths(call)[0]
 
-    def _on_fchdir(self, call: _Call) -> None:
+    def _on_fchdir(self, call: Call) -> None:
         self._process(call.pid).cwd = call.descriptors()[0][1]
 
-    def _on_lseek(self, call: _Call) -> None:
+    def _on_lseek(self, call: Call) -> None:
         found = self._process(call.pid).files.get(call.descriptors()[0][0])
         if found is not None:  # else it was handed over, for reading
             found.offset = call.value
 
-    def _file(self, call: _Call) -> _OpenFile | None:
+    def _file(self, call: Call) -> _OpenFile | None:
         """What the first descriptor of a call is, if it is in a watched directory. Raises Untraceable."""
-        number, path, _ = call.descriptors()[0]
+        number, path = call.descriptors()[0]
         if self._inside(path) is None:
             return None
         found = self._process(call.pid).files.get(number)
@@ -248,7 +197,7 @@ class Reader:
             raise Untraceable(f"{call.name} on {path}, which was never opened")
         return found
 
-    def _on_write(self, call: _Call) -> None:
+    def _on_write(self, call: Call) -> None:
         data = b"".join(call.strings())[: call.value]
         path = call.descriptors()[0][1]
         if path == self._marks:
@@ -275,17 +224,17 @@ class Reader:
                 size = step.size
         return size
 
-    def _on_ftruncate(self, call: _Call) -> None:
+    def _on_ftruncate(self, call: Call) -> None:
         found = self._file(call)
         if found is not None:
             self.steps.append(Truncate(found.node, call.last_number()))
 
-    def _on_fsync(self, call: _Call) -> None:
+    def _on_fsync(self, call: Call) -> None:
         found = self._file(call)
         if found is not None:
             self.steps.append(Sync(found.node, call.since))
 
-    def _on_link(self, call: _Call) -> None:
+    def _on_link(self, call: Call) -> None:
         old, new = map(self._inside, self._paths(call)[:2])
         if new is None:
             return
@@ -293,12 +242,12 @@ class Reader:
             raise Untraceable(f"{new} is a link to something outside")
         self.steps.append(Names((self._change(new, self._nodes[old]),)))
 
-    def _on_unlink(self, call: _Call) -> None:
+    def _on_unlink(self, call: Call) -> None:
         path = self._inside(self._paths(call)[0])
         if path is not None:
             self.steps.append(Names((self._change(path, None),)))
 
-    def _on_rename(self, call: _Call) -> None:
+    def _on_rename(self, call: Call) -> None:
         old, new = map(self._inside, self._paths(call)[:2])
         if old is None and new is None:
             return
@@ -307,9 +256,9 @@ class Reader:
         entered = self._change(new, self._nodes[old])
         self.steps.append(Names((entered, self._change(old, None))))
 
-    def _on_unexpected(self, call: _Call) -> None:
+    def _on_unexpected(self, call: Call) -> None:
         """What no program here does to the queue and to mailboxes."""
-        paths = [path for _, path, _ in call.descriptors()] + (self._paths(call) if call.strings() else [])
+        paths = [path for _, path in call.descriptors()] + (self._paths(call) if call.strings() else [])
         if any(self._inside(path) is not None for path in paths):
             raise Untraceable(f"{call.name} cannot be followed")
 
@@ -328,7 +277,7 @@ class Reader:
         if pid in self._sessions and _QUEUED.search(data):
             self.steps.append(Moment(ANSWERED, self._sessions.pop(pid)))
 
-    def _on_exit_group(self, call: _Call) -> None:
+    def _on_exit_group(self, call: Call) -> None:
         """A qmail-queue that ends with 0 has promised as much as a server that says 250."""
         token = self._sessions.pop(call.pid, None)
         if token is not None and call.arguments.strip() == "0":
@@ -343,31 +292,3 @@ _SAME = {
     ("truncate", "pwritev2", "syncfs", "mkdir", "mkdirat", "rmdir", "symlink", "symlinkat", "copy_file_range",
      "sendfile", "splice"), "unexpected",
 )  # fmt: skip
-
-
-def _children(lines: list[str]) -> dict[int, tuple[int, bool]]:
-    """The children that were forked: by the number of the line where that began, (child, is a thread).
-
-    A child may speak before its parent's call has returned.
-    """
-    found: dict[int, tuple[int, bool]] = {}
-    begun: dict[str, tuple[int, str]] = {}
-    for number, line in enumerate(lines):
-        match = _LINE.fullmatch(line)
-        if match is None:
-            continue
-        pid, text = match[1], match[2]
-        if text.startswith(("clone(", "clone3(", "fork(", "vfork(")):
-            if text.endswith(_UNFINISHED):
-                begun[pid] = (number, text)
-                continue
-            start = number
-        elif text.startswith(("<... clone", "<... fork", "<... vfork")) and pid in begun:
-            start, before = begun.pop(pid)
-            text = before + text
-        else:
-            continue
-        child = text.rpartition("= ")[2].partition(" ")[0].partition("<")[0]
-        if child.isdigit():
-            found[start] = (int(child), "CLONE_THREAD" in text)
-    return found

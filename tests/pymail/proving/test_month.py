@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from pymail.proving.month import DAY, SETTLING, START, plan
+from pymail.proving.plan import DAY, SETTLING, START, plan
 from tests.support.world import Place
 
 PATIENCE = 600  # seconds of a machine that has much else to do; it takes six alone
