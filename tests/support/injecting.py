@@ -110,10 +110,8 @@ def terminate(running: Running, timeout: float = 20) -> int:
 def struck(trace: Path) -> bool:
     """Whether something in a complete trace was tampered with."""
     lines = trace.read_text(errors="replace").splitlines()
-    return any(
-        "+++ killed by SIGKILL" in line or ("(INJECTED)" in line and "nanosleep" not in line)
-        for line in lines
-    )
+    injected = any("(INJECTED)" in line and "nanosleep" not in line for line in lines)
+    return injected or any("+++ killed by SIGKILL" in line for line in lines)
 
 
 def calls(trace: str, module: str = "") -> list[Call]:
