@@ -99,13 +99,13 @@ class Submission:
                 self._begin(first)
             else:
                 self._flush()
-                self._message = _closed(self._message)
+                self._message = _closed(self._message)  # the envelope is read after the message's end
                 self._put(first)
             for block in blocks:
                 self._put(block)
         except (OSError, ValueError):
             self._failed = True
-        self._envelope = _closed(self._envelope)
+        self._close()
         text = self._result()
         return Receipt(text, self._qp)
 

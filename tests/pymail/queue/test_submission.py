@@ -88,6 +88,37 @@ def test_refused(home: Home, sender: bytes, recipient: bytes, text: bytes) -> No
     assert not any("todo" in files for files in queued(home.file("queue")).values())
 
 
+@pytest.mark.parametrize("size", [0, 3000, 4096, 4097, 100_000])
+def test_sizes_of_a_message_that_is_refused(home: Home, size: int) -> None:
+    """However much has been handed over by then."""
+    before = open_descriptors()
+    submission = Submission(home)
+    submission.write(b"x" * size)
+    assert submission.finish(b"a\0b", [b"c"]).text == b"Zqq read error (#4.3.0)"
+    assert not any("todo" in files for files in queued(home.file("queue")).values())
+    assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("size", [0, 4095, 4096, 4097, 32767, 32768, 70000])
+@pytest.mark.parametrize("length", [1, 900])
+def test_sizes_of_a_message_that_is_queued(home: Home, size: int, length: int) -> None:
+    submission = Submission(home)
+    submission.write(b"x" * size)
+    recipients = [b"%d" % n + b"r" * length for n in range(10)]
+    assert submission.finish(b"s", recipients).text == b""
+    _, files = only_message(home.file("queue"))
+    assert files["mess"].partition(b"\n")[2] == b"x" * size
+    assert files["todo"].endswith(b"\0Fs\0" + b"".join(b"T" + address + b"\0" for address in recipients))
+
+
+def test_a_slow_client_keeps_no_child_waiting(home: Home) -> None:
+    submission = Submission(home)
+    submission.write(b"x")
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    submission.abandon()
+
+
 def test_no_queue(home: Home) -> None:
     os.rename(home.file("queue"), home.file("away"))
     submission = Submission(home)
