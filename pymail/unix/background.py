@@ -5,6 +5,7 @@ Only what waits belongs here: the loop alone decides and changes what a program 
 
 import _thread
 import os
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 ABREAST = 8  # threads that wait for the disk for one call
+PAUSE = 0.1  # seconds between two attempts to announce a result
 
 
 class Background:
@@ -42,7 +44,16 @@ class Background:
             self._returned.append(_raiser(error))
         else:
             self._returned.append(lambda: then(result))
-        os.write(self._write, b"\0")
+        self._announce()
+
+    def _announce(self) -> None:
+        """However long there is no memory for it: who waits for a call waits for this byte."""
+        while True:
+            try:
+                os.write(self._write, b"\0")
+                return
+            except OSError:
+                time.sleep(PAUSE)
 
     def collect(self) -> None:
         """Pass on the results of the calls that have returned since the last time; never waits."""

@@ -1,6 +1,7 @@
 """Calls in threads, their results in the loop"""
 
 import _thread
+import os
 import select
 
 import pytest
@@ -66,3 +67,22 @@ def test_side_by_side_means_at_the_same_time() -> None:
             pass
 
     side_by_side(work, range(ABREAST))
+
+
+def test_a_result_is_announced_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the pipe could not be written to twice."""
+    background = Background()
+    failures = [OSError(12, "out of memory"), BlockingIOError()]
+    plain = os.write
+
+    def write(fd: int, data: bytes) -> int:
+        if failures:
+            raise failures.pop()
+        return plain(fd, data)
+
+    monkeypatch.setattr(os, "write", write)
+    got: list[int] = []
+    background.start(lambda: 5, got.append)
+    wait(background, "the call")
+    background.collect()
+    assert (got, background.running) == ([5], 0)
