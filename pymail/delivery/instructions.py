@@ -21,7 +21,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pymail.queue.submission import Submission
     from pymail.unix.home import Home
 
 SURVIVED = (signals.SIGPIPE, signals.SIGXFSZ)  # errors of a write, not the end; commands find the default
@@ -78,10 +77,23 @@ class Delivery:
         return True
 
     def finish(self) -> None:
-        """Send the message to the addresses collected. Fatal if that fails."""
+        """Send the message to the addresses collected. Fatal if that fails.
+
+        A program that QMAILQUEUE names finds what a command finds; this process does not keep it.
+        """
         if not self._forwards:
             return
-        submission = self._submission()
+        env = dict(os.environb)
+        os.environb.update(self._env)
+        try:
+            self._forward()
+        finally:
+            environment.replace(env)
+
+    def _forward(self) -> None:
+        from pymail.queue.submission import Submission
+
+        submission = Submission(self._home())
         try:
             submission.write(self._address.delivered_to)
             for block in self._message.blocks():
@@ -94,18 +106,6 @@ class Delivery:
             text = os.fsdecode(receipt.text[1:])
             raise refusal(f"Unable to forward message: {text}.", exit_code(receipt.text))
         self.qp = receipt.qp
-
-
-    def _submission(self) -> "Submission":
-        """A program that QMAILQUEUE names finds what a command finds; this process does not keep it."""
-        from pymail.queue.submission import Submission
-
-        env = dict(os.environb)
-        os.environb.update(self._env)
-        try:
-            return Submission(self._home())
-        finally:
-            environment.replace(env)
 
 
 def _command(command: bytes, env: dict[bytes, bytes], message: Message) -> int:
