@@ -197,8 +197,8 @@ class Submission:
         self._wait = wait
 
     def _ask(self, home: Home, message: int, envelope: int) -> None:
-        connection, self._qp = queue_service.ask(home, handoff.SUBMISSION, message, envelope)
-        self._wait = lambda: queue_service.outcome(connection)
+        answers, self._qp = queue_service.ask(home, handoff.SUBMISSION, message, envelope)
+        self._wait = lambda: queue_service.outcome(answers)
 
 
 def _replacement(home: Home) -> bytes | None:
