@@ -31,6 +31,15 @@ def paragraph(recipient: bytes, report: bytes) -> bytes:
     return _closed_up(text[:-1]) + text[-1:] + b"\n"
 
 
+def whole_paragraphs(text: bytes) -> bytes:
+    """What counts of paragraphs whose last ones were not yet on disk when the machine died.
+
+    Such a tail may lack its end, and have zero bytes, which no report has, where data is missing.
+    """
+    sound = text.partition(b"\0")[0]
+    return sound[: sound.rfind(b"\n\n") + 2] if b"\n\n" in sound else b""
+
+
 def _closed_up(text: bytes) -> bytes:
     """Each line end that directly follows another one becomes `/`."""
     newline, slash = ord("\n"), ord("/")

@@ -99,6 +99,7 @@ class Sender:
         bounces = Bounces(home, settings, record)
         self._channels = [Channel(c, *fds, self.shared, bounces) for c, fds in enumerate(spawners)]
         self._finish = Finish(self.shared, bounces, self._background, self._cleaner)
+        bounces.mend()
         restart.load(self.shared, now)
         self.shared.log_status()
         self._intake = Intake(self.shared, self._background, self._cleaner)

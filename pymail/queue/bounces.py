@@ -10,11 +10,12 @@ from pymail.engines.rewrite import bounce_sender
 from pymail.formats import activity, bounce
 from pymail.queue.layout import flat_path, split_path
 from pymail.queue.recipients import exists, read_info
+from pymail.queue.restart import numbers
 from pymail.queue.settings import Settings
 from pymail.queue.submission import Receipt, Submission
 from pymail.unix.home import Home
 from pymail.unix.record import Record
-from pysvc.unix.files import blocks, sync_directory
+from pysvc.unix.files import blocks, read_all, sync_directory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +35,18 @@ class Bounces:
 
     def __init__(self, home: Home, settings: Settings, record: Record) -> None:
         self._home, self._settings, self._record = home, settings, record
+
+    def mend(self) -> None:
+        """Cut off what a crash has left of notes that were not durable; to be done before anything else.
+
+        Nobody is marked as done for such a note: it will be made again, if it is still true then.
+        """
+        for number in numbers(DIRECTORY, self._record):
+            path = flat_path(DIRECTORY, number)
+            try:
+                _mend(path)
+            except OSError:
+                self._record.warn(f"unable to mend {path}")
 
     def note(self, failures: "Iterable[tuple[int, bytes, bytes]]") -> None:
         """Note failures, each (message, rewritten recipient, report), durably.
@@ -119,6 +132,22 @@ class Bounces:
                 submission.abandon()
                 raise
             return submission.finish(envelope[0], [envelope[1]])
+
+
+def _mend(path: str) -> None:
+    """Raises OSError."""
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        text = read_all(fd)
+        sound = bounce.whole_paragraphs(text)
+        if not sound:
+            os.unlink(path)  # an empty one would tell the sender of a failure without saying whose
+            sync_directory(DIRECTORY)
+        elif sound != text:
+            os.ftruncate(fd, len(sound))
+            os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _copy(fd: int, submission: Submission) -> None:

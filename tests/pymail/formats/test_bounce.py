@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymail.formats.bounce import Addresses, before_copy, paragraph
+from pymail.formats.bounce import Addresses, before_copy, paragraph, whole_paragraphs
 
 NOW = 812090813  # 26 Sep 1995 04:46:53
 ADDRESSES = Addresses(b"MAILER-DAEMON", b"mail.test", b"postmaster@mail.test")
@@ -81,3 +81,14 @@ def test_quoting(box: bytes, shown: bytes) -> None:
     opening = Addresses(box, b"h", b"p@h").opening(b"a b@host", NOW).split(b"\n")
     assert opening[1:3] == [b"From: " + shown, b'To: "a b"@host']
     assert before_copy(b"a b@host").endswith(b'\nReturn-Path: <"a b"@host>\n')
+
+
+def test_what_a_crash_leaves_of_paragraphs() -> None:
+    one, two = paragraph(b"a@b", b"no\n"), paragraph(b"c@d", b"never\n")
+    assert whole_paragraphs(one + two) == one + two
+    for end in range(len(two)):
+        assert whole_paragraphs(one + two[:end]) == one
+    assert whole_paragraphs(one + bytes(5) + two[5:]) == one
+    assert whole_paragraphs(bytes(len(one)) + two) == b""
+    assert whole_paragraphs(one[:-1]) == b""
+    assert whole_paragraphs(b"") == b""

@@ -634,6 +634,19 @@ def test_strays(sending: Sending) -> None:
     assert misplaced.exists()
 
 
+def test_what_a_crash_leaves_of_a_bounce(sending: Sending) -> None:
+    """Notes that were not durable yet: cut back to the last whole one, or taken away."""
+    one, torn = b"<a@b>:\nno\n\n", b"<c@d>:\nnev"
+    numbers = [sending.preprocessed(b"s@t", {"local": b"Ta@mail.test\0"}) for _ in range(3)]
+    for number, text in zip(numbers, (one + torn, bytes(9), one), strict=True):
+        sending.file("bounce", number).write_bytes(text)
+    sending.place.own()
+    sending.start()
+    sending.request(LOCAL)
+    found = [path.read_bytes() if (path := sending.file("bounce", n)).exists() else None for n in numbers]
+    assert found == [one, None, one]
+
+
 def test_what_is_left_of_messages_that_are_gone(sending: Sending) -> None:
     """A power loss may bring back names that were removed before info was."""
     old = time.time() - 129700
@@ -641,7 +654,8 @@ def test_what_is_left_of_messages_that_are_gone(sending: Sending) -> None:
     gone, young, kept = 4600001, 4600002, sending.preprocessed(b"s@t", {"local": b"", "remote": b""})
     for number in (gone, young, kept):
         for kind in kinds:
-            sending.file(kind, number).write_bytes(b"Ta@mail.test\0")
+            text = b"<a@mail.test>:\nno\n\n" if kind == "bounce" else b"Ta@mail.test\0"
+            sending.file(kind, number).write_bytes(text)
     sending.place.own()
     for kind in kinds:
         for number in (gone, kept):
