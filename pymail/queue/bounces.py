@@ -136,7 +136,7 @@ class Bounces:
 
 def _mend(path: str) -> None:
     """Raises OSError."""
-    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    fd = os.open(path, os.O_RDWR | os.O_NOATIME | os.O_CLOEXEC)  # atime tells strays by their age
     try:
         text = read_all(fd)
         sound = bounce.whole_paragraphs(text)
