@@ -156,6 +156,11 @@ class Instance:
                     found[(entry / "comm").read_text().strip()] = int(entry.name)
         return found
 
+    def daemon(self, name: str) -> int:
+        """The pid of one of them, once it bears its name."""
+        eventually(lambda: name in self.daemons(), 20, name)
+        return self.daemons()[name]
+
     def end(self) -> int:
         """Have qmail-send end; its exit code."""
         assert self.running is not None

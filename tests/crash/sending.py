@@ -49,7 +49,7 @@ class Sending(Subject):
     def begin(self, token: str, rules: list[str]) -> int:
         """Start the system, and the message on its way; the pid of the daemon that is tampered with."""
         self.instance.start_up()
-        victim = self.instance.daemons()[self.program]
+        victim = self.instance.daemon(self.program)
         self.tracer = self.attach(rules, victim)
         assert self.instance.put(token, *KINDS) == 0
         return victim
