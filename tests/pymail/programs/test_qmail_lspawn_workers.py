@@ -58,6 +58,12 @@ def descriptors(pid: int) -> dict[int, str]:
     return {int(path.name): os.readlink(path).partition("[")[0] for path in folder.iterdir()}
 
 
+def waits(pid: int) -> bool:
+    """Whether a process has let go of its delivery and sleeps: it has answered and waits for work."""
+    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return state == "S" and descriptors(pid)[2] == NULL
+
+
 # Keeping and letting go
 
 
