@@ -71,12 +71,10 @@ def without_fsync(recording: Path, name: str, place: Place, ends: str) -> Path:
     return changed
 
 
-@pytest.mark.parametrize(
-    ("ends", "model"), [("/queue/todo", "posix"), ("/alias/box/new", "posix"), ("/queue/todo", "ext4")]
-)
+@pytest.mark.parametrize(("ends", "model"), [("/alias/box/new", "posix"), ("", "posix"), ("", "ext4")])
 def test_a_missing_fsync_is_found(kept: tuple[Place, Path, str], ends: str, model: str) -> None:
     place, recording, _ = kept
-    changed = without_fsync(recording, f"changed-{model}-{ends.replace('/', '-')}", place, ends)
+    changed = without_fsync(recording, f"changed-{model}{ends.replace('/', '-')}", place, ends)
     prove = ("pymail", "prove", "--crash", "--recording", str(changed))
     done = place.run(
         *prove, "--images", "40", "--model", model, env={"TMPDIR": str(place.path)}, timeout=PATIENCE
