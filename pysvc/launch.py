@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # also an import can fail by these
+KEPT: set[int] = set()  # descriptors of this process that no program in it closes by chaining, or passes on
 
 
 def start(package: str, name: str, file: str) -> "NoReturn":
@@ -46,8 +47,8 @@ def leave(code: int) -> "NoReturn":
     os._exit(code)
 
 
-def preload(name: str) -> bool:
-    """Import the code of a program before forking, if it is one of this installation's; whether it is.
+def preload(name: str) -> launchers.Launcher | None:
+    """Import the code of a program before forking, if it is one of this installation's; its launcher then.
 
     name: as it will be run, a path or a word to be searched along PATH.
     """
@@ -58,10 +59,16 @@ def preload(name: str) -> bool:
                 _main(launcher)
             except Exception:
                 pass  # whatever is wrong with it will be said, once, by the process that runs it
-            return True
+            return launcher
         if os.access(path, os.X_OK):
             break
-    return False
+    return None
+
+
+def reusable(launcher: launchers.Launcher) -> bool:
+    """Whether a program says that it can be run again in the process that has run it: REUSABLE = True."""
+    module = sys.modules.get(launcher.module)
+    return module is not None and getattr(module, "REUSABLE", False) is True
 
 
 def freeze() -> None:
@@ -85,6 +92,7 @@ def fork(name: str, body: "Callable[[], int]") -> int:
     pid = os.fork()
     if pid:
         return pid
+    KEPT.clear()
     code = TEMPORARY
     try:
         code = run(launchers.Launcher("", name), body)
@@ -92,8 +100,12 @@ def fork(name: str, body: "Callable[[], int]") -> int:
         os._exit(code)
 
 
-def run(program: launchers.Launcher, body: "Callable[[], int]") -> int:
-    """Run body() and what it chains to; the exit code of the last program."""
+def run(
+    program: launchers.Launcher,
+    body: "Callable[[], int]",
+    entered: "list[launchers.Launcher] | None" = None,
+) -> int:
+    """Run body() and what it chains to; the exit code of the last program. entered: gets each of these."""
     while True:
         try:
             return body()
@@ -112,6 +124,8 @@ def run(program: launchers.Launcher, body: "Callable[[], int]") -> int:
         # The frames of the last program, and what they held open, are gone from here on.
         step.__traceback__ = step.__context__ = None
         program = step.program
+        if entered is not None:
+            entered.append(program)
         body = _enter(step)
 
 
@@ -144,7 +158,7 @@ def become(argv: list[str], env: dict[bytes, bytes] | None) -> None:
     signals.reset_caught()
     for fd in _descriptors():
         try:
-            if not os.get_inheritable(fd):
+            if not os.get_inheritable(fd) and fd not in KEPT:
                 os.close(fd)
         except OSError:
             pass  # not open

@@ -9,12 +9,12 @@ and others that have no answer yet for a moment; then one more process is asked.
 import os
 import time
 
-from pymail.delivery.workers import Channel, Pool, Work
 from pymail.formats import assign, spawnreport
 from pymail.unix import users
 from pymail.unix.home import Home
 from pysvc.unix import launchers, title
 from pysvc.unix.strerr import Fatal
+from pysvc.workers import Channel, Pool, Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

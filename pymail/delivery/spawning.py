@@ -10,7 +10,6 @@ import select
 import stat
 import time
 
-from pymail.delivery.workers import HIGHEST, Pool, Work
 from pymail.engines import spawner
 from pymail.engines.spawner import Slots
 from pymail.protocols.spawn import Request, Requests, encode_report
@@ -19,6 +18,7 @@ from pysvc import launch
 from pysvc.unix import signals
 from pysvc.unix.files import BLOCK, write_all
 from pysvc.unix.strerr import TEMPORARY, Fatal
+from pysvc.workers import HIGHEST, Pool, Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Spawner:
         self._reports: list[bytes] = []
         self._handlers: dict[int, Callable[[], None]] = {}
         self._poll = select.poll()
-        self.pool = Pool(name, self.watch, self.unwatch)
+        self.pool = Pool(name, self.watch, self.unwatch, spawner.COUNT)
         self._ticks: list[Callable[[float], float | None]] = [self.pool.tick]
         signals.ignore(signals.SIGPIPE)
         self._signals = signals.SelfPipe([signals.SIGCHLD])

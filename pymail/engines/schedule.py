@@ -1,7 +1,8 @@
 """When a message is tried again, and for how long
 
 The n-th attempt comes about (n * skip)^2 seconds after birth: soon at first, then ever more rarely.
-A clock that was ahead and is set back delays nobody: see Schedule.earlier, plausible, and retry_time. Source: qmail-send.c nextretry, squareroot; prioq.c.
+A clock that was ahead and is set back delays nobody: see Schedule.earlier, plausible, and retry_time.
+Source: qmail-send.c nextretry, squareroot; prioq.c.
 """
 
 import heapq

@@ -18,19 +18,19 @@ qmail-getpw, it is run for each delivery.
 
 import os
 
-from pymail.delivery import spawning, workers
+from pymail.delivery import spawning
 from pymail.delivery.accounts import Accounts, Program
-from pymail.delivery.workers import Channel, Work
 from pymail.engines.spawner import Slots
 from pymail.formats import assign, spawnreport
 from pymail.formats.assign import Assignment
 from pymail.unix import users
 from pymail.unix.home import Home
-from pysvc import launch
+from pysvc import launch, workers
 from pysvc.unix import chain, ids, title
 from pysvc.unix.files import read_all
 from pysvc.unix.launchers import Launcher
 from pysvc.unix.strerr import PERMANENT, Fatal, temporary
+from pysvc.workers import Channel, Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

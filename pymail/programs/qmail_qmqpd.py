@@ -25,6 +25,8 @@ from pymail.unix.connection import Connection
 from pymail.unix.home import Home
 from pysvc.formats import netstring
 
+REUSABLE = True
+
 
 def main(argv: list[str]) -> int:
     reception = Reception(Home.of(argv[0]), b"qmail-qmqpd", b"QMQP")

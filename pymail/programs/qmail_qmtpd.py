@@ -35,6 +35,8 @@ from pymail.unix.home import Home
 from pymail.unix.incoming import recipient_hosts, size_limit
 from pysvc.unix.strerr import reason
 
+REUSABLE = True
+
 
 def main(argv: list[str]) -> int:
     home = Home.of(argv[0])

@@ -17,7 +17,6 @@ import time
 from pymail.delivery import spawning
 from pymail.delivery.courier import Courier, Delivery, joined
 from pymail.delivery.spawning import Spawner
-from pymail.delivery.workers import Work
 from pymail.engines.spawner import Slots
 from pymail.formats import ip4, smtproutes, spawnreport
 from pymail.unix import dns, tcpto
@@ -26,13 +25,14 @@ from pymail.unix.home import Home
 from pysvc import launch
 from pysvc.unix import chain, launchers, signals, title
 from pysvc.unix.strerr import PERMANENT, TEMPORARY, temporary, unable_to
+from pysvc.workers import Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pymail.delivery.workers import Channel
     from pymail.protocols.spawn import Request
+    from pysvc.workers import Channel
 
 REMOTE = "qmail-remote"
 VALID = 1.0  # seconds for which the program that delivers is taken for what it was

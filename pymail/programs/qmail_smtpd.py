@@ -54,6 +54,7 @@ from pysvc.formats import cdb
 from pysvc.unix import signals
 from pysvc.unix.strerr import reason
 
+REUSABLE = True
 TIMEOUT = 1200        # seconds
 COMMAND_BLOCK = 4096  # bytes read at a time while commands are expected
 

@@ -9,6 +9,7 @@ from pysvc.formats import ip
 
 ADDRESS = (32, 64)  # bits of an IPv4 and of an IPv6 address that count
 NETWORK = (24, 48)
+SUFFIXES = b"IP", b"C"  # of the names of their limits
 MOST_RATES = 4096
 EXACT = 0.999  # sums of fractions are not
 
@@ -81,7 +82,7 @@ class Group:
     def refusal(self, key: bytes, now: float) -> Refusal | None:
         """Why one more would be too many; None if it is not."""
         limit = self._limit
-        found = self.over(key, limit.most, limit.message)
+        found = _over(self.there(key), limit.most, self._suffix, limit.message)
         if found is None and limit.count:
             step = limit.seconds / limit.count
             if self._rates.get(key, now) - now > limit.seconds - step * EXACT:
@@ -89,11 +90,9 @@ class Group:
                 return Refusal(b"MAXRATE" + self._suffix, rate, limit.message)
         return found
 
-    def over(self, key: bytes, most: int | None, message: bytes) -> Refusal | None:
-        """Why one more than there are would be over a figure; None if it is not."""
-        if most is None or self._open.get(key, 0) < most:
-            return None
-        return Refusal(b"MAXCONN" + self._suffix, b"%d" % most, message)
+    def there(self, key: bytes) -> int:
+        """How many there are."""
+        return self._open.get(key, 0)
 
     def admit(self, key: bytes, now: float) -> None:
         """Count one more."""
@@ -118,13 +117,31 @@ class Group:
         self._rates = {key: until for until, key in busy[: MOST_RATES // 2]}
 
 
+def _over(there: int, most: int | None, suffix: bytes, message: bytes) -> Refusal | None:
+    if most is None or there < most:
+        return None
+    return Refusal(b"MAXCONN" + suffix, b"%d" % most, message)
+
+
+def refusal_by(
+    there: tuple[int, int], most: tuple[int | None, int | None], message: bytes
+) -> Refusal | None:
+    """Why a rule turns a connection away; None if it does not.
+
+    there: how many its address and its network have besides. most: how many they may have with it.
+    """
+    each = zip(there, most, SUFFIXES, strict=True)
+    found = (_over(count, figure, suffix, message) for count, figure, suffix in each)
+    return next(filter(None, found), None)
+
+
 class Gate:
     """Which connections are let in, and those that are there, by the pid of the process that serves each."""
 
     __slots__ = ("_groups", "_keys")
 
     def __init__(self, address: Limit | None, network: Limit | None) -> None:
-        self._groups = (Group(ADDRESS, b"IP", address), Group(NETWORK, b"C", network))
+        self._groups = (Group(ADDRESS, SUFFIXES[0], address), Group(NETWORK, SUFFIXES[1], network))
         self._keys: dict[int, list[bytes]] = {}
 
     def refusal(self, packed: bytes, now: float) -> Refusal | None:
@@ -133,17 +150,11 @@ class Gate:
         found = (group.refusal(group.key(packed), now) for group in self._groups)
         return next(filter(None, found), None)
 
-    def refusal_by(
-        self, packed: bytes, most: tuple[int | None, int | None], message: bytes
-    ) -> Refusal | None:
-        """Why a rule turns a connection away; None if it does not.
-
-        The connection itself is not counted yet. most: for its address and its network at a time.
-        """
+    def there(self, packed: bytes) -> tuple[int, int]:
+        """How many connections an address and its network have."""
         packed = ip.plain(packed)
-        both = zip(self._groups, most, strict=True)
-        found = (group.over(group.key(packed), figure, message) for group, figure in both)
-        return next(filter(None, found), None)
+        address, network = (group.there(group.key(packed)) for group in self._groups)
+        return address, network
 
     def admit(self, packed: bytes, now: float, pid: int) -> None:
         """A connection was let in, and a process serves it."""

@@ -44,6 +44,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pysvc.unix.settings import Flags, Values
 
+REUSABLE = True
 NO_HEADER = 1  # exit code
 FLAGS: "Flags" = {
     "q": ("verbosity", SILENT), "Q": ("verbosity", ERRORS), "v": ("verbosity", STATUS),

@@ -39,6 +39,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+REUSABLE = True
 LONGEST_TIME = 0x7FFFFFFF  # seconds
 
 

@@ -61,16 +61,21 @@ Restarts: where LISTEN_FDS passes sockets on (from systemd, or fdretrieve), tcps
 and takes no other; host and port are only looked at. Whoever holds the sockets keeps clients waiting in the
 kernel while there is no tcpserver. SIGTERM loses no connection: one that was accepted gets its program.
 
+Processes: a program of this installation that allows it (qmail-smtpd, qmail-qmtpd, qmail-qmqpd, rblsmtpd,
+proxy-server) is run again in its process for a later client, up to 500 times, as long as the process still
+has its ids; so a pid may stand in the log of several connections. Idle processes end after two seconds.
+
 Unlike the original, a -u or -g that does not begin with a digit is refused, where the original would take
 it as 0 and remain root. A variable without a name, which a rule can set, is not passed on. What an IDENT
 server says has every byte that means something to a shell or a terminal replaced by `?`.
 """
 
 import _socket
+import marshal
 import os
 import time
 
-from pysvc import launch
+from pysvc import launch, recurring
 from pysvc.engines.limits import Gate, Limit, Malformed
 from pysvc.formats import number
 from pysvc.unix import activation, hosts, incoming, tcp
@@ -79,12 +84,16 @@ from pysvc.unix.incoming import Settings
 from pysvc.unix.options import BadOption, complaint
 from pysvc.unix.settings import COMMON, COMMON_VALUES, SILENT, count, heard, take
 from pysvc.unix.strerr import Fatal, unable_to, usage, warn
+from pysvc.workers import CONNECTION, Pool, Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from pysvc.unix.settings import Flags, Values
+    from pysvc.workers import Channel
+
+    Client = tuple[tuple[Any, ...], int, tuple[int, int] | None]  # as incoming.serve takes it
 
 LARGEST_ID = 0xFFFFFFFE
 
@@ -138,7 +147,7 @@ def _start(settings: Settings, arguments: list[str]) -> int:
     _become(uid, gid)
     if settings.print_port:
         server.print_ports()
-    os.closerange(0, 2)
+    _use_null()
     launch.freeze()
     server.log_status()
     server.run()
@@ -150,6 +159,15 @@ def _id(kind: str, word: str) -> int:
     if value > LARGEST_ID or (word and len(rest) == len(os.fsencode(word))):
         raise Fatal(f"unable to figure out {kind} for {word}")
     return value
+
+
+def _use_null() -> None:
+    """Let go of descriptors 0 and 1, but leave their numbers to nothing else."""
+    null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
+    for fd in (0, 1):
+        os.dup2(null, fd, inheritable=False)
+    if null > 1:
+        os.close(null)
 
 
 def _become(uid: int, gid: int) -> None:
@@ -170,7 +188,10 @@ class TcpServer(Server):
         self._settings = settings
         self._ports: dict[_socket.socket, int] = {}
         self._gate: Gate | None = None
-        self._prepares = False
+        self._prepares = self._reuses = False
+        self._pool = Pool("tcpserver", self.watch, self.unwatch, settings.limit)
+        self._pool.places = CONNECTION
+        self._waiting: set[int] = set()  # workers that serve nobody
 
     def get_ready(self) -> None:
         """Load and learn what each connection needs, once it is clear where they come from."""
@@ -179,7 +200,8 @@ class TcpServer(Server):
         if settings.counts_clients():
             self._gate = Gate(settings.per_address, settings.per_network)
         own = launch.preload(settings.program[0])
-        self._prepares = not own and not settings.waits()
+        self._prepares = own is None and not settings.waits()
+        self._reuses = own is not None and launch.reusable(own)
 
     def print_ports(self) -> None:
         try:
@@ -190,11 +212,23 @@ class TcpServer(Server):
     def log_status(self) -> None:
         self._settings.log(b"status: %d/%d" % (self.running, self.limit))
 
-    def ended(self, pid: int, status: int) -> None:
+    def buried(self, pid: int, status: int) -> None:
+        if pid in self._waiting:
+            self._waiting.discard(pid)
+        else:
+            self.served(pid, status)
+
+    def served(self, pid: int, status: int) -> None:
+        super().served(pid, status)
         if self._gate is not None:
             self._gate.end(pid)
         self._settings.log(b"end %d status %d" % (pid, status))
         self.log_status()
+
+    def patience(self) -> float | None:
+        now = time.monotonic()
+        when = self._pool.tick(now)
+        return None if when is None else max(0, when - now) * 1000 + 1
 
     def serve(self, fd: int, address: "tuple[Any, ...]", listener: _socket.socket) -> None:
         port = self._ports[listener]
@@ -214,20 +248,40 @@ class TcpServer(Server):
 
     def _process(self, fd: int, address: "tuple[Any, ...]", port: int) -> int:
         """The pid of a process that serves a connection; 0 if there is none."""
-        connection = None
-        if self._prepares:
-            connection = incoming.ready(self._settings, fd, address, port, self._gate)
-        pid = connection.spawn() if connection is not None else None
-        if pid is not None:
-            return pid
-        body = connection.run if connection is not None else lambda: self._serve(fd, address, port)
+        there = self._gate.there(tcp.packed(address)) if self._gate is not None else None
+        client = address, port, there
         try:
-            return launch.fork("tcpserver", body)
+            if self._reuses:
+                return self._employ(fd, client)
+            if self._prepares:
+                connection = incoming.ready(self._settings, fd, address, port, there)
+                if connection is not None:
+                    return connection.spawn() or launch.fork("tcpserver", connection.run)
+            return launch.fork("tcpserver", lambda: self._serve(fd, client))
         except OSError as error:
             if self._settings.verbosity != SILENT:
                 warn("tcpserver", "dropping connection, unable to fork", error)
             return 0
 
-    def _serve(self, fd: int, address: "tuple[Any, ...]", port: int) -> int:
+    def _serve(self, fd: int, client: "Client") -> int:
         self.close()
-        return incoming.serve(self._settings, fd, address, port, self._gate)
+        return incoming.serve(self._settings, fd, *client)
+
+    def _employ(self, fd: int, client: "Client") -> int:
+        """Have a worker serve a connection. Raises OSError."""
+        work = Work("", marshal.dumps(client), self._work)
+        pid = self._pool.give(work, (fd,), lambda answer: self._answered(pid, answer))
+        self._waiting.discard(pid)
+        return pid
+
+    def _work(self, channel: "Channel") -> int:
+        """In a worker."""
+        return recurring.serve(
+            channel, "tcpserver", lambda request: incoming.serve(self._settings, 0, *marshal.loads(request))
+        )
+
+    def _answered(self, pid: int, answer: bytes | None) -> None:
+        """A worker has served its client. Where there is no answer the end of its process tells how."""
+        if answer is not None:
+            self._waiting.add(pid)
+            self.served(pid, answer[0] << 8)

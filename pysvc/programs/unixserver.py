@@ -174,7 +174,8 @@ class UnixServer(Server):
     def log_status(self) -> None:
         self.log(b"status: %d/%d" % (self.running, self.limit))
 
-    def ended(self, pid: int, status: int) -> None:
+    def served(self, pid: int, status: int) -> None:
+        super().served(pid, status)
         self.log(b"end %d status %d" % (pid, status))
         self.log_status()
 

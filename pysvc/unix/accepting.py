@@ -12,6 +12,7 @@ from pysvc.unix import signals, tcp
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
+    from collections.abc import Callable
     from typing import Any, NoReturn
 
 
@@ -26,6 +27,9 @@ class Server:
         self._between = self._ending = False
         signals.unblock(signals.SIGCHLD)
         self._children = signals.SelfPipe([signals.SIGCHLD])
+        self._handlers: dict[int, Callable[[], None]] = {}
+        self._poll = select.poll()
+        self._poll.register(self._children.fd, select.POLLIN)
         signals.catch(signals.SIGTERM, self.end)
         signals.ignore(signals.SIGPIPE)
 
@@ -36,8 +40,27 @@ class Server:
         """
         raise NotImplementedError
 
-    def ended(self, pid: int, status: int) -> None:
-        """A process has ended. It may be one that was there before the server."""
+    def buried(self, pid: int, status: int) -> None:
+        """A process has ended: the one of a connection, or one that was there before the server."""
+        self.served(pid, status)
+
+    def served(self, pid: int, status: int) -> None:
+        """A connection's process has ended, or has done its work. A subclass tells of it."""
+        self.running = max(0, self.running - 1)
+
+    def patience(self) -> float | None:
+        """Milliseconds for which to wait; what must be done in between is done here."""
+        return None
+
+    def watch(self, fd: int, handler: "Callable[[], None]") -> None:
+        """Call handler() whenever fd can be read. It must not wait."""
+        self._handlers[fd] = handler
+        self._poll.register(fd, select.POLLIN)
+
+    def unwatch(self, fd: int) -> None:
+        """Before fd is closed."""
+        del self._handlers[fd]
+        self._poll.unregister(fd)
 
     def leave(self) -> "NoReturn":
         """The last thing that the parent does."""
@@ -58,22 +81,21 @@ class Server:
 
     def run(self) -> "NoReturn":
         """Serve until a signal ends the process."""
-        full = select.poll()
-        full.register(self._children.fd, select.POLLIN)
-        free = select.poll()
-        free.register(self._children.fd, select.POLLIN)
         sockets = {listener.fileno(): listener for listener in self.listeners}
-        for fd in sockets:
-            free.register(fd, select.POLLIN)
+        accepting: bool | None = None
         while True:
-            waiting = full if self.running >= self.limit else free
-            ready = [fd for fd, _ in waiting.poll()]
-            if self._children.fd in ready:
-                self._children.arrived()
-                self._reap()
-                continue
+            if accepting is not (self.running < self.limit):
+                accepting = self.running < self.limit
+                for fd in sockets:
+                    self._poll.register(fd, select.POLLIN if accepting else 0)
+            ready = [fd for fd, _ in self._poll.poll(self.patience())]
             for fd in ready:
-                if self.running < self.limit:
+                if fd in self._handlers:
+                    self._handlers[fd]()
+            if self._children.fd in ready:
+                self._reap()  # after everything that the dead have said
+            for fd in ready:
+                if fd in sockets and self.running < self.limit:
                     self._accept(sockets[fd])
 
     def _accept(self, listener: "_socket.socket") -> None:
@@ -90,6 +112,7 @@ class Server:
             self.leave()
 
     def _reap(self) -> None:
+        self._children.arrived()
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -97,5 +120,4 @@ class Server:
                 return
             if not pid:
                 return
-            self.running = max(0, self.running - 1)
-            self.ended(pid, status)
+            self.buried(pid, status)

@@ -3,6 +3,7 @@
 import _socket
 import os
 
+from pysvc.engines.limits import refusal_by
 from pysvc.formats import ip, number, tcprules, ucspi
 from pysvc.unix import chain, descriptors, files, names, rules, signals, tcp
 from pysvc.unix.settings import ERRORS, STATUS, heard
@@ -12,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
-    from pysvc.engines.limits import Gate, Limit, Refusal
+    from pysvc.engines.limits import Limit, Refusal
 
 MAXIMA = (b"MAXCONNIP", b"MAXCONNC")  # of the limits patch: connections of an address, of its network
 
@@ -77,13 +78,12 @@ class dropping(unable_to):
 
 
 def serve(
-    settings: Settings, fd: int, address: "tuple[Any, ...]", local_port: int, gate: "Gate | None"
+    settings: Settings, fd: int, address: "tuple[Any, ...]", local_port: int, there: "tuple[int, int] | None"
 ) -> int:
     """Do for an accepted connection what the settings say, then become the program.
 
-    address: as accept returned it. gate: knows the other connections. The settings' environment is changed in
-    place: this process serves one connection. Returns the exit code where a rule denies; Fatal if the
-    connection is dropped.
+    address: as accept returned it. there: how many other connections its address and network have; None if
+    nobody counts. Returns the exit code where a rule denies; Fatal if the connection is dropped.
     """
     with heard(settings.verbosity):
         connection = ucspi.Connection(local_port, tcp.packed(address), address[1], settings.six)
@@ -91,18 +91,19 @@ def serve(
         _prepare(settings, fd, connection)
         connection.interface = tcp.interface_name(address)
         names.look_up(settings, connection)
-        ucspi.apply(settings.environment, connection.variables())
-        allowed = obey_rules(settings, connection, settings.environment)
-        refusal = _refusal(connection, settings.environment, gate) if allowed else None
+        environment = settings.environment.copy()
+        ucspi.apply(environment, connection.variables())
+        allowed = obey_rules(settings, connection, environment)
+        refusal = _refusal(environment, there) if allowed else None
         if allowed and refusal is None:
             settings.log(b"ok %d %s" % (os.getpid(), connection.log_fields()))
-            _run(fd, settings.program, settings.environment)
+            _run(fd, settings.program, environment)
         _deny(settings, fd, connection, refusal)
         return PERMANENT
 
 
 def ready(
-    settings: Settings, fd: int, address: "tuple[Any, ...]", local_port: int, gate: "Gate | None"
+    settings: Settings, fd: int, address: "tuple[Any, ...]", local_port: int, there: "tuple[int, int] | None"
 ) -> "Ready | None":
     """What the server itself can do for a connection where there is nothing to be waited for.
 
@@ -119,7 +120,7 @@ def ready(
         allowed = obey_rules(settings, connection, environment)
     except (Fatal, MemoryError):
         return None
-    if not allowed or _refusal(connection, environment, gate) is not None:
+    if not allowed or _refusal(environment, there) is not None:
         return None
     return Ready(settings, fd, connection, environment)
 
@@ -179,16 +180,14 @@ def _deny(settings: Settings, fd: int, connection: ucspi.Connection, refusal: "R
     settings.log(line)
 
 
-def _refusal(
-    connection: ucspi.Connection, environment: dict[bytes, bytes], gate: "Gate | None"
-) -> "Refusal | None":
+def _refusal(environment: dict[bytes, bytes], there: "tuple[int, int] | None") -> "Refusal | None":
     """What in the environment stands against one more connection of this client."""
-    if gate is None:
+    if there is None:
         return None
     values = [environment.get(name, b"") for name in MAXIMA]
     most, most_of_network = (number.scan(value)[0] if value else None for value in values)
     message = environment.get(b"DIEMSG", b"")
-    return gate.refusal_by(connection.remote_ip, (most, most_of_network), message)
+    return refusal_by(there, (most, most_of_network), message)
 
 
 def _run(fd: int, program: list[str], environment: dict[bytes, bytes]) -> "NoReturn":

@@ -14,6 +14,7 @@ import sys
 
 from pymail.installation.hierarchy import make_tree
 from pymail.unix.home import Home
+from tests.support.services import children
 from tests.support.world import Place, World, eventually, free_port, listening, temporary_directory
 
 MEMORY = {"ours": "9000000", "C": "90000000"}  # C softlimit counts the interpreter too
@@ -37,6 +38,7 @@ def cpu(place: Place, softlimit: str, tcpserver: str, memory: str, connections: 
     eventually(lambda: listening(port), what="listening")
     for _ in range(connections):
         talk(port)
+    eventually(lambda: not children(server.pid), what="no process that serves or waits")
     os.kill(server.pid, signal.SIGTERM)
     _, _, usage = os.wait4(server.pid, 0)
     server.process.returncode = 0

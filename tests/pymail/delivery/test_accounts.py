@@ -7,12 +7,12 @@ import pytest
 
 from pymail.delivery import accounts
 from pymail.delivery.accounts import BELIEVED, PATIENCE, Accounts, Program
-from pymail.delivery.workers import Work
 from pymail.formats import spawnreport
 from pymail.formats.assign import Assignment
 from pymail.unix.home import Home
 from pysvc.formats import cdb
 from pysvc.unix import launchers
+from pysvc.workers import Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pymail.delivery import workers
+from pysvc import workers
 from pysvc.formats import cdb
 from tests.support.capture import Capture
 from tests.support.homes import USER_IDS, group_of, rooted_home

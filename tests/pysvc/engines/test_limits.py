@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysvc.engines import limits
-from pysvc.engines.limits import Gate, Limit, Malformed
+from pysvc.engines.limits import Gate, Limit, Malformed, refusal_by
 from pysvc.formats import ip
 
 
@@ -134,9 +134,9 @@ def test_a_rule_compares_with_those_that_are_there() -> None:
     gate = Gate(None, None)
     gate.admit(packed("192.0.2.1"), 0.0, 1)
     one = packed("192.0.2.1")
-    assert gate.refusal_by(one, (2, None), b"") is None
-    assert gate.refusal_by(ip.mapped(one), (None, 2), b"") is None
-    found = gate.refusal_by(one, (1, 9), b"later")
+    assert refusal_by(gate.there(one), (2, None), b"") is None
+    assert refusal_by(gate.there(ip.mapped(one)), (None, 2), b"") is None
+    found = refusal_by(gate.there(one), (1, 9), b"later")
     assert found is not None and (found.name, found.figure, found.message) == (b"MAXCONNIP", b"1", b"later")
-    found = gate.refusal_by(packed("192.0.2.9"), (1, 1), b"")
+    found = refusal_by(gate.there(packed("192.0.2.9")), (1, 1), b"")
     assert found is not None and found.name == b"MAXCONNC"

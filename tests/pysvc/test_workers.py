@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pymail.delivery import workers
-from pymail.delivery.workers import Channel, Pool, Work
+from pysvc import workers
 from pysvc.unix.strerr import Fatal
+from pysvc.workers import Channel, Pool, Work
 from tests.support.world import eventually
 
 
@@ -22,7 +22,7 @@ class Spawner:
 
     def __init__(self) -> None:
         self._handlers: dict[int, Callable[[], None]] = {}
-        self.pool = Pool("spawner", self._handlers.__setitem__, self._handlers.__delitem__)
+        self.pool = Pool("spawner", self._handlers.__setitem__, self._handlers.__delitem__, 120)
         self._null = os.open("/dev/null", os.O_RDWR)
 
     def give(self, work: Work, *fds: int) -> list[bytes | None]:

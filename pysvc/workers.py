@@ -23,10 +23,10 @@ crash of its delivery.
 import _socket
 import errno
 import os
+import select
 import struct
 import time
 
-from pymail.engines.spawner import COUNT
 from pysvc import launch
 from pysvc.unix import launchers, signals
 
@@ -34,11 +34,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
+    Places = tuple[tuple[int, ...], ...]
+
 IDLE = 2.0       # seconds for which a worker waits for more work
-MOST = COUNT     # workers at a time; for one more the one that has waited longest ends, if one waits
 USES = 500       # pieces of work that one worker does
 LONGEST = 65536  # bytes of a request or an answer
 DESCRIPTORS = 2  # that can come with a request
+DELIVERY = (0,), (1, 2)  # the numbers that they have in the worker: message and report
+CONNECTION = ((0, 1),)   # a client; descriptor 2 stays as it is
 HIGHEST = 1024   # above every descriptor of a spawner
 
 _FD = struct.calcsize("i")
@@ -63,10 +66,10 @@ class Work:
 
 
 class _Worker:
-    __slots__ = ("connection", "done", "key", "uses", "waits_until")
+    __slots__ = ("connection", "done", "key", "pid", "uses", "waits_until")
 
-    def __init__(self, key: "Hashable", connection: _socket.socket) -> None:
-        self.key, self.connection, self.uses = key, connection, 0
+    def __init__(self, pid: int, key: "Hashable", connection: _socket.socket) -> None:
+        self.pid, self.key, self.connection, self.uses = pid, key, connection, 0
         self.done: Callable[[bytes | None], None] | None = None  # whom to tell the answer; None: it is idle
         self.waits_until = 0.0
 
@@ -81,7 +84,7 @@ class Pool:
 
     __slots__ = (
         "_count", "_idle", "_idle_by_key", "_name", "_unwatch", "_watch", "any_key", "idle_time", "most",
-        "uses",
+        "places", "uses",
     )  # fmt: skip
 
     def __init__(
@@ -89,20 +92,24 @@ class Pool:
         name: str,
         watch: "Callable[[int, Callable[[], None]], None]",
         unwatch: "Callable[[int], None]",
+        most: int,
     ) -> None:
         """name: stands before what a worker says. watch(fd, handler): have handler() called whenever there
-        is something to read; unwatch(fd): no longer. spawning.Spawner has both."""
+        is something to read; unwatch(fd): no longer. most: workers at a time; for one more the one that has
+        waited longest ends, if one waits.
+        """
         self._name, self._watch, self._unwatch = name, watch, unwatch
         self._idle: dict[_Worker, None] = {}  # those that wait, the longest first
         self._idle_by_key: dict[Hashable, list[_Worker]] = {}
         self._count = 0  # workers, idle or not
-        self.idle_time, self.most, self.uses = IDLE, MOST, USES
+        self.idle_time, self.most, self.uses = IDLE, most, USES
         self.any_key = False  # whether a worker of another key will do where there is none of the right one
+        self.places: Places = DELIVERY
 
-    def give(self, work: Work, fds: "Sequence[int]", done: "Callable[[bytes | None], None]") -> None:
+    def give(self, work: Work, fds: "Sequence[int]", done: "Callable[[bytes | None], None]") -> int:
         """Have a piece of work done; done(answer) is called when it is, with None if the worker crashed.
 
-        fds: in the worker the first is descriptor 0, the second, if any, 1 and 2; the caller closes his own.
+        fds: at most as many as there are places; the caller closes his own. Returns the worker's pid.
         Raises OSError if nobody can do it now; done is then never called.
         """
         if len(work.request) > LONGEST:
@@ -114,7 +121,7 @@ class Pool:
                 self._drop(worker)  # killed while it waited
                 continue
             worker.done = done
-            return
+            return worker.pid
         worker = self._start(work)
         try:
             worker.send(work.request, fds)
@@ -122,6 +129,7 @@ class Pool:
             self._drop(worker)
             raise
         worker.done = done
+        return worker.pid
 
     def tick(self, now: float) -> float | None:
         """Let go of those that have waited too long; when to look again, None if nobody waits.
@@ -143,13 +151,13 @@ class Pool:
             self._end_idle(next(iter(self._idle)))
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
         try:
-            launch.fork(self._name, lambda: work.body(Channel(theirs.detach())))  # runs in the new process
+            pid = launch.fork(self._name, lambda: work.body(Channel(theirs.detach(), self.places)))
         except OSError:
             ours.close()
             raise
         finally:
             theirs.close()
-        worker = _Worker(work.key, ours)
+        worker = _Worker(pid, work.key, ours)
         self._count += 1
         self._watch(ours.fileno(), lambda: self._readable(worker))
         return worker
@@ -218,23 +226,31 @@ class Pool:
 
 
 class Channel:
-    """The worker's end. Between two pieces of work descriptors 0, 1 and 2 are /dev/null."""
+    """The worker's end. Between two pieces of work the descriptors that each of them gets are /dev/null."""
 
-    __slots__ = ("_connection", "_null", "_placed")
+    __slots__ = ("_connection", "_null", "_placed", "_places")
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, places: "Places" = DELIVERY) -> None:
         """Keep this descriptor, and nothing else that is the spawner's, neither files nor signals."""
         signals.reset_caught()
         os.closerange(3, fd)
         os.closerange(fd + 1, HIGHEST)
         self._connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, fd)
         self._null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-        self._placed: Sequence[int] = (0, 1, 2)
+        launch.KEPT.update((fd, self._null))
+        self._places = places
+        self._placed = [number for numbers in places for number in numbers]
         self._let_go()
 
     def fileno(self) -> int:
         """To wait for work or the end with a timeout: it becomes readable at both."""
         return self._connection.fileno()
+
+    def has_more(self) -> bool:
+        """Whether take() would not have to wait."""
+        readable = select.poll()
+        readable.register(self._connection.fileno(), select.POLLIN)
+        return bool(readable.poll(0))
 
     def take(self) -> bytes | None:
         """Wait for the next request, and put its descriptors in their places; None: there are no more.
@@ -252,12 +268,12 @@ class Channel:
             fds += struct.unpack(f"{len(rights) // _FD}i", rights)
         if not data or len(fds) != data[0]:
             return None
-        for target, fd in enumerate(fds):
-            os.dup2(fd, target)
+        self._placed.clear()
+        for fd, numbers in zip(fds, self._places, strict=False):
+            for number in numbers:
+                os.dup2(fd, number)
+            self._placed += numbers
             os.close(fd)
-        if len(fds) > 1:
-            os.dup2(1, 2)
-        self._placed = (0, 1, 2) if len(fds) > 1 else range(len(fds))
         return data[1:]
 
     def answer(self, code: int, data: bytes = b"") -> None:

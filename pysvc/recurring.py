@@ -1,0 +1,94 @@
+"""A server's process that serves one client after the other
+
+To fork an interpreter, set up a program in it and take it apart again costs ten times what a short
+conversation does. So a process whose programs allow it, by `REUSABLE = True` in their modules, is a worker:
+it may serve a next client, with the same rights. That client's programs find what they would find in a
+process of its own: ids, environment, directory, umask, signals, descriptors. Where a program has taken other
+ids, has left a child or was in trouble, the process ends like any other.
+"""
+
+import os
+
+from pysvc import launch
+from pysvc.unix import environment, launchers, signals, title
+from pysvc.unix.strerr import TEMPORARY
+from pysvc.workers import HIGHEST
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pysvc.workers import Channel
+
+
+class Ground:
+    """What a process had when this was made. Raises OSError."""
+
+    __slots__ = ("_environment", "_folder", "_ids", "_umask")
+
+    def __init__(self) -> None:
+        self._environment = dict(os.environb)
+        self._folder = os.open(".", os.O_PATH | os.O_CLOEXEC)
+        launch.KEPT.add(self._folder)
+        self._ids = _ids()
+        self._umask = os.umask(0)
+        os.umask(self._umask)
+
+    def lost(self) -> bool:
+        """Whether something has changed that cannot be restored."""
+        return _ids() != self._ids or _has_children()
+
+    def restore(self) -> None:
+        """Bring back the rest. Raises OSError."""
+        signals.alarm(0)
+        signals.reset_caught()
+        signals.ignore(signals.SIGPIPE)
+        environment.replace(self._environment)
+        os.fchdir(self._folder)
+        os.umask(self._umask)
+        _close_all_but(launch.KEPT)
+
+
+def _ids() -> tuple[object, ...]:
+    return os.getresuid(), os.getresgid(), os.getgroups()
+
+
+def _has_children() -> bool:
+    """Whether any is alive; those that have ended are buried."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def _close_all_but(kept: set[int]) -> None:
+    first = 3
+    for fd in sorted(kept):
+        os.closerange(first, fd)
+        first = fd + 1
+    os.closerange(first, HIGHEST)
+
+
+def serve(channel: "Channel", name: str, work: "Callable[[bytes], int]") -> int:
+    """Do one piece of work after the other; the exit code, if one of them must be the last.
+
+    name: of the program that does them, and is seen in ps in between; it ignores SIGPIPE. work(request) may
+    chain to programs.
+    """
+    signals.ignore(signals.SIGPIPE)
+    program, ground = launchers.Launcher("", name), Ground()
+    while (request := channel.take()) is not None:
+        entered: list[launchers.Launcher] = []
+        code = launch.run(program, lambda: work(request), entered)
+        if code == TEMPORARY or not all(map(launch.reusable, entered)) or ground.lost():
+            return code
+        try:
+            ground.restore()
+        except OSError:
+            return code
+        channel.answer(code)
+        if not channel.has_more():
+            title.set_title([name])
+    return 0
