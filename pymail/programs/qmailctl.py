@@ -9,7 +9,8 @@ Services:    those in the scanned directory (the home's `service` if it has one,
              as with the original, local programs can queue mail while the system is down
 Files:       /etc/tcp.smtp, /etc/tcp.smtp.cdb   tcpserver's rules, compiled by `cdb`; a home other than
                          /var/qmail has control/tcp.smtp
-             /var/lock/subsys/qmail     made by start and removed by stop, if its directory exists
+             /var/lock/subsys/qmail     made by start and removed by stop, if its directory exists; not
+                         for a private instance
 Exit codes:  0 for every known verb, whatever the tools said; 1 for others
 """
 
@@ -19,7 +20,7 @@ from pymail.unix.home import Home
 from pysvc import launch
 from pysvc.unix import chain
 from pysvc.unix.files import write_all
-from pysvc.unix.strerr import unable_to
+from pysvc.unix.strerr import unable_to, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,18 +112,25 @@ class Control:
                 self.svc("u", *self.with_log(name))
             else:
                 say(f"{name} supervise not running")
-        if os.path.isdir(SUBSYS):
-            with unable_to(f"make {SUBSYS}/qmail"):
-                os.close(os.open(f"{SUBSYS}/qmail", os.O_WRONLY | os.O_CREAT, 0o644))
+        self._account(lambda path: os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o644)))
 
     def stop(self) -> None:
         say("Stopping qmail...")
         for name in (SMTPD, SEND, *self._stoppable()):
             say(f"  {name}")
             self.svc("d", *self.with_log(name))
-        if os.path.exists(f"{SUBSYS}/qmail"):
-            with unable_to(f"remove {SUBSYS}/qmail"):
-                os.unlink(f"{SUBSYS}/qmail")
+        self._account(os.unlink)
+
+    def _account(self, change: "Callable[[str], None]") -> None:
+        """Make or remove what tells the start-up scripts that mail runs; a private instance has none."""
+        if self.home.private or not os.path.isdir(SUBSYS):
+            return
+        try:
+            change(f"{SUBSYS}/qmail")
+        except FileNotFoundError:
+            pass  # it was not running
+        except OSError as error:
+            warn("qmailctl", f"unable to change {SUBSYS}/qmail", error)
 
     def restart(self) -> None:
         say("Restarting qmail:")
