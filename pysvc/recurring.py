@@ -10,7 +10,7 @@ ids, has left a child or was in trouble, the process ends like any other.
 import os
 
 from pysvc import launch
-from pysvc.unix import environment, launchers, signals, title
+from pysvc.unix import environment, launchers, signals
 from pysvc.unix.strerr import TEMPORARY
 from pysvc.workers import HIGHEST
 
@@ -74,8 +74,8 @@ def _close_all_but(kept: set[int]) -> None:
 def serve(channel: "Channel", name: str, work: "Callable[[bytes], int]") -> int:
     """Do one piece of work after the other; the exit code, if one of them must be the last.
 
-    name: of the program that does them, and is seen in ps in between; it ignores SIGPIPE. work(request) may
-    chain to programs.
+    name: of the program that does them; it ignores SIGPIPE. work(request) may chain to programs, the last of
+    which ps goes on to show.
     """
     signals.ignore(signals.SIGPIPE)
     program, ground = launchers.Launcher("", name), Ground()
@@ -89,6 +89,4 @@ def serve(channel: "Channel", name: str, work: "Callable[[bytes], int]") -> int:
         except OSError:
             return code
         channel.answer(code)
-        if not channel.has_more():
-            title.set_title([name])
     return 0

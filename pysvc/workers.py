@@ -23,7 +23,6 @@ crash of its delivery.
 import _socket
 import errno
 import os
-import select
 import struct
 import time
 
@@ -245,12 +244,6 @@ class Channel:
     def fileno(self) -> int:
         """To wait for work or the end with a timeout: it becomes readable at both."""
         return self._connection.fileno()
-
-    def has_more(self) -> bool:
-        """Whether take() would not have to wait."""
-        readable = select.poll()
-        readable.register(self._connection.fileno(), select.POLLIN)
-        return bool(readable.poll(0))
 
     def take(self) -> bytes | None:
         """Wait for the next request, and put its descriptors in their places; None: there are no more.
