@@ -11,6 +11,7 @@ from pymail.installation import accounts, hierarchy
 from pymail.installation.options import LEDGER
 from pymail.installation.steps import ROOT_ONLY
 from pymail.programs import PROGRAMS
+from pymail.queue import layout
 from pymail.unix.home import Home
 from pysvc.installation import packages
 from pysvc.installation.ledger import Ledger, digest
@@ -40,8 +41,13 @@ def differences(path: str) -> Iterator[str]:
 
 
 def _tree(home: Home) -> Iterator[str]:
-    for name, (role, mode) in hierarchy.directories().items():
+    split = hierarchy.split_of(home)
+    for name, (role, mode) in hierarchy.directories(split).items():
         yield from _compare(home, home.file(name) if name else home.path, role, mode, "directory")
+    for name in layout.SPLIT_DIRECTORIES:
+        path = home.file("queue", name)
+        if os.path.isdir(path) and layout.parts_of(path) > split:
+            yield f"{path} has more parts than {home.file('queue', 'mess')}"
     for name, (role, mode, kind) in hierarchy.special_files().items():
         yield from _compare(home, home.file(name), role, mode, "fifo" if kind == "fifo" else "file")
 

@@ -22,15 +22,26 @@ HOME_DIRECTORIES = {
 NAMED = os.O_PATH | os.O_CLOEXEC
 
 
-def directories() -> dict[str, tuple[str, int]]:
-    """Every directory: path -> (owner role, mode), parents before children."""
+def directories(split: int = layout.SPLIT) -> dict[str, tuple[str, int]]:
+    """Every directory: path -> (owner role, mode), parents before children.
+
+    split: into how many parts the queue is split. The highest comes first, as it tells their number.
+    """
     table = dict(HOME_DIRECTORIES)
     for name, entry in layout.DIRECTORIES.items():
         table[f"queue/{name}".rstrip("/")] = entry
     for name in layout.SPLIT_DIRECTORIES:
-        for part in range(layout.SPLIT):
+        for part in reversed(range(split)):
             table[f"queue/{name}/{part}"] = layout.DIRECTORIES[name]
     return table
+
+
+def split_of(home: Home) -> int:
+    """Into how many parts the queue of a home is split, or shall be where there is none. Raises OSError."""
+    try:
+        return layout.parts_of(home.file("queue", "mess")) or layout.SPLIT
+    except FileNotFoundError:
+        return layout.SPLIT
 
 
 def special_files() -> dict[str, tuple[str, int, str]]:
@@ -50,7 +61,8 @@ def make_tree(home: Home) -> list[str]:
     Messages are never touched. Raises OSError.
     """
     made = []
-    kinds = dict.fromkeys(directories(), "directory") | {
+    split = split_of(home)
+    kinds = dict.fromkeys(directories(split), "directory") | {
         name: kind for name, (_, _, kind) in special_files().items()
     }
     for name, kind in kinds.items():
@@ -59,7 +71,7 @@ def make_tree(home: Home) -> list[str]:
             with _Found(home, os.path.dirname(name)) as parent:
                 _make(os.path.basename(name), kind, parent.fd)
             made.append(path)
-    for name, (role, mode, *_) in (directories() | special_files()).items():
+    for name, (role, mode, *_) in (directories(split) | special_files()).items():
         give(home, name, role, mode)
     return made
 

@@ -45,10 +45,11 @@ def open_ledger(home: str, report: Report) -> Ledger:
 
 def make_hierarchy(home: Home, ledger: Ledger) -> None:
     """The directories and special files of the home, with owners and modes. Raises OSError, Fatal."""
-    table = [*hierarchy.directories(), *hierarchy.special_files()]
+    directories = hierarchy.directories(hierarchy.split_of(home))
+    table = [*directories, *hierarchy.special_files()]
     missing = [name for name in table if not os.path.lexists(home.file(name) if name else home.path)]
     for name in missing:
-        ledger.record("directory" if name in hierarchy.directories() else "queue file", home.file(name))
+        ledger.record("directory" if name in directories else "queue file", home.file(name))
     hierarchy.make_tree(home)
     if missing:
         ledger.report(f"made {len(missing)} directories and files of the mail system in {home.path}/")

@@ -13,7 +13,7 @@ Runs as qmailq; qmail-start starts it.
 import os
 import time
 
-from pymail.queue import cleanup
+from pymail.queue import cleanup, layout
 from pymail.unix.home import Home
 from pysvc.unix import signals
 from pysvc.unix.files import BLOCK, write_all
@@ -28,6 +28,8 @@ def main(argv: list[str]) -> int:
     queue = Home.of(argv[0]).file("queue")
     with unable_to(f"chdir to {queue}"):
         os.chdir(queue)
+    with unable_to(f"opendir {queue}/mess"):
+        layout.learn(queue)
     os.umask(0o077)
     cleanup.claim()
     signals.ignore(signals.SIGPIPE)

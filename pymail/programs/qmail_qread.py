@@ -25,11 +25,15 @@ def main(argv: list[str]) -> int:
         os.chdir(queue)
     except OSError as error:
         return _fatal("unable to chdir", error)
-    for part in range(layout.SPLIT):
+    try:
+        layout.learn(queue)
+    except OSError as error:
+        return _fatal("unable to opendir mess", error)
+    for part in layout.parts("info"):
         try:
-            names = os.listdir(f"info/{part}")
+            names = os.listdir(part)
         except OSError as error:
-            return _fatal(f"unable to opendir info/{part}", error)
+            return _fatal(f"unable to opendir {part}", error)
         for name in names:
             if name.isascii() and name.isdigit():
                 write_all(1, _message(int(name)))

@@ -16,7 +16,9 @@ from pysvc.unix.strerr import unable_to
 
 def main(argv: list[str]) -> int:
     queue = Home.of(argv[0]).file("queue")
-    messages = sum(_count(f"{queue}/mess/{part}") for part in range(layout.SPLIT))
+    with unable_to(f"opendir {queue}/mess"):
+        layout.learn(queue)
+    messages = sum(_count(f"{queue}/{part}") for part in layout.parts("mess"))
     unseen = _count(f"{queue}/todo")
     text = f"messages in queue: {messages}\nmessages in queue but not yet preprocessed: {unseen}\n"
     with unable_to("write output"):

@@ -274,6 +274,7 @@ def _start(argv0: str, record: Record) -> Sender:
         settings = Settings(Controls(home))
     with cannot("switch to queue directory"):
         os.chdir("queue")
+    _learn_split(home.file("queue"))
     signals.ignore(signals.SIGPIPE)
     signals.default(signals.SIGCHLD)
     os.umask(0o077)
@@ -286,6 +287,14 @@ def _start(argv0: str, record: Record) -> Sender:
         os.set_blocking(write_fd, False)
     concurrency = list(map(min, settings.concurrency, slots))
     return Sender(home, settings, record, concurrency, int(time.time()))
+
+
+def _learn_split(queue: str) -> None:
+    """Its four directories must agree: a message looked for in the wrong part would be given up for lost."""
+    with cannot("tell into how many parts the queue is split"):
+        learned = layout.learn(queue)
+        if any(layout.parts_of(kind) != learned for kind in layout.SPLIT_DIRECTORIES):
+            raise CannotStart("the directories of the queue are split into different numbers of parts")
 
 
 def _exclude_others() -> None:

@@ -2,6 +2,7 @@
 
 Synopsis:    qmail-showctl
 Files:       control/*
+             queue/mess   into how many parts it is split; who may not look there is told 23, as it is made
 Exit codes:  0 everything was shown, also where a file could not be read; 111 no control directory,
              control/me cannot be read, or an account is missing
 """
@@ -20,7 +21,7 @@ from pymail.formats.controlfiles import (
     SPAWN_LIMIT,
     ControlFile,
 )
-from pymail.queue.layout import SPLIT
+from pymail.queue import layout
 from pymail.unix.controls import Controls
 from pymail.unix.home import Home
 from pysvc.unix.files import write_all
@@ -30,6 +31,14 @@ PATERNALISM = 2  # mode bits that a user's files must not have: writable by all
 USERS = ("alias", "qmaild", "qmaill", "root", "qmailp", "qmailq", "qmailr", "qmails")
 GROUPS = ("nofiles", "qmail")
 _PRINTABLE = bytes(byte if 32 <= byte <= 126 else ord("?") for byte in range(256))
+
+
+def split(home: Home) -> int:
+    """Into how many parts the queue is split; what it is made with where that cannot be seen."""
+    try:
+        return layout.learn(home.file("queue"))
+    except OSError:
+        return layout.SPLIT
 
 
 class Oops(Exception):
@@ -58,7 +67,7 @@ def show(home: Home, out: list[bytes]) -> None:
         "user-ext delimiter: -.\n"
         f"paternalism (in decimal): {PATERNALISM}.\n"
         f"silent concurrency limit: {SPAWN_LIMIT}.\n"
-        f"subdirectory split: {SPLIT}.\n"
+        f"subdirectory split: {split(home)}.\n"
         f"user ids: {users}.\n"
         f"group ids: {groups}.\n"
     ))  # fmt: skip

@@ -13,7 +13,7 @@ from pymail.engines.schedule import SYSTEM_TROUBLE
 from pymail.formats import activity
 from pymail.protocols.spawn import Reports, encode_request
 from pymail.queue.bounces import Bounces
-from pymail.queue.layout import SPLIT, split_path
+from pymail.queue.layout import messid, split_path
 from pymail.queue.recipients import channel_path, exists, mark_done, read_info
 from pymail.queue.shared import Shared
 
@@ -140,8 +140,8 @@ class Channel:
         delnum = self._slots.take(delivery)
         self._shared.record.line(activity.starting(delivery.number, job.number, self.index, recipient))
         self._shared.log_status()
-        messid = b"%d/%d" % (job.number % SPLIT, job.number)
-        return encode_request(delnum, messid, delivery_sender(job.sender, recipient), recipient)
+        sender = delivery_sender(job.sender, recipient)
+        return encode_request(delnum, messid(job.number), sender, recipient)
 
     def write_requests(self) -> None:
         """Send what the pipe takes without waiting. Raises Lost."""

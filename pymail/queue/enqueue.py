@@ -255,6 +255,10 @@ def queue_message(
             os.chdir("queue")
         except OSError:
             return NO_QUEUE
+        try:
+            layout.learn(home.file("queue"))
+        except OSError:
+            return NO_MESS
         message = Message(uid, how, pid, int(time.time()), source=source, wanted=wanted)
         try:
             return _steps(message, after)

@@ -9,7 +9,7 @@ from pymail.engines.schedule import SYSTEM_TROUBLE
 from pymail.formats import activity
 from pymail.queue.bounces import Bounces
 from pymail.queue.cleaner import Cleaner
-from pymail.queue.layout import CHANNELS, SPLIT, flat_path, split_path
+from pymail.queue.layout import CHANNELS, flat_path, split_path
 from pymail.queue.recipients import channel_path, exists
 from pymail.queue.shared import Shared
 from pymail.unix.background import Background, side_by_side
@@ -132,13 +132,14 @@ class Finish:
 
 def _sync_info(numbers: list[int]) -> tuple[list[int], list[str]]:
     """Make the absence of info files durable: (messages for which that worked, directories for which not)."""
+    directories = {number: os.path.dirname(split_path("info", number)) for number in numbers}
     troubles = set()
 
-    def sync(part: int) -> None:
+    def sync(directory: str) -> None:
         try:
-            sync_directory(f"info/{part}")
+            sync_directory(directory)
         except OSError:
-            troubles.add(part)
+            troubles.add(directory)
 
-    side_by_side(sync, {number % SPLIT for number in numbers})
-    return [n for n in numbers if n % SPLIT not in troubles], [f"info/{part}" for part in troubles]
+    side_by_side(sync, set(directories.values()))
+    return [number for number in numbers if directories[number] not in troubles], list(troubles)

@@ -6,7 +6,7 @@ Source: qmail-send.c pqstart, pqadd, pqfinish.
 import os
 
 from pymail.engines.schedule import SYSTEM_TROUBLE, plausible
-from pymail.queue.layout import CHANNELS, SPLIT, SPLIT_DIRECTORIES, flat_path, split_path
+from pymail.queue.layout import CHANNELS, SPLIT_DIRECTORIES, flat_path, parts, split_path
 from pymail.queue.recipients import channel_path, exists, modified
 from pymail.queue.shared import Shared
 from pymail.unix.record import Record
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 def numbers(kind: str, record: Record) -> "Iterator[int]":
     """The messages that have a file of a kind; whatever else lies there is passed over."""
-    parts = [f"{kind}/{part}" for part in range(SPLIT)] if kind in SPLIT_DIRECTORIES else [kind]
-    for directory in parts:
+    for directory in parts(kind) if kind in SPLIT_DIRECTORIES else [kind]:
         entries = None
         while entries is None:
             try:
