@@ -7,6 +7,7 @@ which throws away what was written. Source: qmail trigger.c and triggerpull.c.
 import os
 
 from pymail.queue.layout import TRIGGER
+from pysvc.unix import fifo
 
 
 def pull(queue: str) -> None:
@@ -33,7 +34,7 @@ class Watch:
     __slots__ = ("_path", "fd")
 
     def __init__(self, queue: str) -> None:
-        """queue: the queue's directory. Raises OSError."""
+        """queue: the queue's directory. Raises OSError, also where there is something else than a fifo."""
         self._path = f"{queue}/{TRIGGER}"
         self.fd = self._open()
 
@@ -48,4 +49,5 @@ class Watch:
         self.fd = self._open()
 
     def _open(self) -> int:
-        return os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        """Something else in its place would be readable all the time."""
+        return fifo.open_end(self._path, os.O_RDONLY)

@@ -40,6 +40,15 @@ def test_pull_and_reopen(queue: Path) -> None:
     os.close(watch.fd)
 
 
+def test_a_file_in_its_place(queue: Path) -> None:
+    """It would be readable all the time; whoever pulls it does not mind."""
+    (queue / "lock/trigger").unlink()
+    (queue / "lock/trigger").touch()
+    trigger.pull(str(queue))
+    with pytest.raises(OSError, match="not a fifo"):
+        trigger.Watch(str(queue))
+
+
 def test_full_fifo(queue: Path) -> None:
     watch = trigger.Watch(str(queue))
     writer = os.open(queue / "lock/trigger", os.O_WRONLY | os.O_NONBLOCK)
