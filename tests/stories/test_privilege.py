@@ -177,12 +177,15 @@ def test_daemons(
     assert Counter(one.fds) <= Counter(fds)
 
 
+MOST_WORKERS = 40  # each has a socket to its server
+
+
 def test_servers(system: MailSystem, tree: list[Process]) -> None:
     servers = {one.cwd.rpartition("/")[2]: one for one in tree if one.name == "tcpserver"}
     assert_is(system, servers["qmail-smtpd"], "qmaild")
     assert servers["qmail-pop3d"].uids == [0]  # checkpassword needs that
     for one in servers.values():
-        assert sorted(one.fds) == [NULL, NULL, "pipe", "pipe", "pipe", "socket"]
+        assert Counter(one.fds) - Counter(socket=MOST_WORKERS) == Counter({NULL: 2, "pipe": 3})
 
 
 def test_no_signal_stays_blocked(tree: list[Process]) -> None:
