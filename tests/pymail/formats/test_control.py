@@ -45,3 +45,38 @@ def test_numbers(content: bytes, number: int | None) -> None:
 def test_a_number_without_end() -> None:
     """The interpreter refuses to convert such ones."""
     assert (control.number(b"9" * 100_000) or 0) > 10**1000
+
+
+@pytest.mark.parametrize(
+    ("content", "pairs"),
+    [
+        (b"A.b:one\nc:two", {b"a.b": b"one", b"c": b"two"}),
+        (b"a:first\nA:last\n", {b"a": b"last"}),
+        (b"a:b:c\n", {b"a": b"b:c"}),
+        (b"no colon\n:all\na:\n", {b"": b"all", b"a": b""}),
+        (b"a:b\r\n", {b"a": b"b\r"}),
+        (b" a:b \t\n#x:y\n\n", {b" a": b"b"}),
+    ],
+)
+def test_a_mapping(content: bytes, pairs: dict[bytes, bytes]) -> None:
+    assert control.mapping(content) == pairs
+
+
+@pytest.mark.parametrize(
+    ("content", "items"),
+    [
+        (b"a\nb", [b"a", b"b"]),
+        (b" a\n\tb \t\n", [b" a", b"\tb"]),  # blanks in front belong to it
+        (b"#a\n #b\n\n \nc\r\n", [b" #b", b"c\r"]),
+    ],
+)
+def test_a_list(content: bytes, items: list[bytes]) -> None:
+    assert list(control.items(content)) == items
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [(b"# a \t\nb\n", b"# a"), (b"", b""), (b"\nb\n", b""), (b" a\r\n", b" a\r"), (b"a", b"a")],
+)
+def test_a_line(content: bytes, line: bytes) -> None:
+    assert control.line(content) == line
