@@ -283,7 +283,7 @@ exec >"$1" 2>&1
 cd /proc/$PPID && { cat environ; cat mem; } 2>&1 | sed 's/.*: //'
 cd "$OLDPWD"
 grep -E '^(Uid|Gid|Groups|SigBlk|SigIgn|CapPrm|NoNewPrivs):' /proc/self/status
-umask; pwd; ls /proc/$$/fd | tr '\n' ' '; echo; env | sed 's/=.*//' | sort | tr '\n' ' '; echo; echo end
+umask; pwd; ls -x -w 1000 /proc/$$/fd; env | sed 's/=.*//' | sort | tr '\n' ' '; echo; echo end
 """
 GIVEN = (
     "DTLINE EXT EXT2 EXT3 EXT4 HOME HOST HOST2 HOST3 HOST4 LOCAL NEWSENDER PATH "
