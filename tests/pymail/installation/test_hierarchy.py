@@ -1,4 +1,4 @@
-"""The directories of an installation, where somebody has put something else in their place"""
+"""The directories of an installation, also where somebody has put something else in their place"""
 
 import os
 from collections.abc import Callable
@@ -6,9 +6,49 @@ from pathlib import Path
 
 import pytest
 
-from pymail.installation.hierarchy import make_tree
+from pymail.installation.hierarchy import directories, make_tree, special_files
 from tests.support.homes import private_home
 from tests.support.world import Place
+
+# What `make setup` makes, and the directory of the queue service's socket: path, owner, mode
+TREE = """
+    .                    root    755      queue/todo            qmailq  750
+    control              root    755      queue/bounce          qmails  700
+    users                root    755      queue/mess            qmailq  750
+    bin                  root    755      queue/mess/0          qmailq  750
+    alias                alias  2755      queue/mess/22         qmailq  750
+    run                  qmailq  755      queue/info            qmails  700
+    queue                qmailq  750      queue/info/22         qmails  700
+    queue/pid            qmailq  700      queue/local           qmails  700
+    queue/intd           qmailq  700      queue/local/0         qmails  700
+    queue/lock           qmailq  750      queue/remote          qmails  700
+    queue/lock/tcpto     qmailr  644      queue/remote/11       qmails  700
+    queue/lock/sendmutex qmails  600      queue/lock/trigger    qmails  622
+""".split()
+
+
+@pytest.mark.parametrize(("name", "owner", "mode"), [TREE[n : n + 3] for n in range(0, len(TREE), 3)])
+def test_owners_and_modes(place: Place, name: str, owner: str, mode: str) -> None:
+    table: dict[str, tuple[str, int]] = {
+        **directories(), **{name: entry[:2] for name, entry in special_files().items()}
+    }  # fmt: skip
+    assert table[name.removeprefix(".")] == (owner, int(mode, 8))
+    found = os.stat(private_home(place).file(name))
+    assert found.st_mode & 0o7777 == int(mode, 8)
+
+
+def test_what_lies_in_the_queue(place: Place) -> None:
+    queue = Path(private_home(place).file("queue"))
+    assert (queue / "lock/trigger").is_fifo()
+    assert (queue / "lock/tcpto").read_bytes() == bytes(1024)
+    assert (queue / "lock/sendmutex").read_bytes() == b""
+    assert sorted(os.listdir(queue)) == [
+        "bounce", "info", "intd", "local", "lock", "mess", "pid", "remote", "todo",
+    ]  # fmt: skip
+    for kind in ("mess", "info", "local", "remote"):
+        assert sorted(os.listdir(queue / kind), key=int) == [str(part) for part in range(23)]
+    for kind in ("pid", "intd", "todo", "bounce"):
+        assert os.listdir(queue / kind) == []
 
 
 def test_nothing_to_do(place: Place) -> None:

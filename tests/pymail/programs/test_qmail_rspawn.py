@@ -99,6 +99,18 @@ def test_reports(instance: Instance, text: str, report: bytes) -> None:
     assert instance.start(text).deliver(b"a@b")[:9999] == report[:9999]
 
 
+def test_descriptor_2_closed(instance: Instance) -> None:
+    """As qmail-start leaves it: nothing that the program opens is its descriptor 2 by accident."""
+    script(instance.path / "remote", "printf K; ls /proc/$$/fd; echo complaint >&2; printf '\\0'")
+    env = {"QMAILREMOTE": str(instance.path / "remote")}
+    words = ("sh", "-c", 'exec "$@" 2>&-', "sh", instance.path / "bin/qmail-rspawn")
+    client = spawners.start(instance.place, *words, env=env)
+    for _ in range(3):
+        *descriptors, complaint = client.deliver(b"a@b")[1:].split()
+        assert descriptors == [b"0", b"1", b"10", b"2"]  # the shell reads its script from 10
+        assert complaint == b"complaint"
+
+
 def test_program_missing(instance: Instance) -> None:
     client = instance.start("true")
     (instance.path / "remote").unlink()
