@@ -38,6 +38,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+FRAMES = 8  # that Python's compiler of expressions needs for an expression inside another one, at most
 TERMINATE, ROTATE = signals.SIGTERM, signals.SIGALRM
 
 
@@ -129,6 +130,8 @@ def main(argv: list[str]) -> int:
         start = os.open(".", os.O_RDONLY)  # stays open: where descriptor 0 was closed, this is it
     caught = signals.SelfPipe((TERMINATE, ROTATE))
     signals.unblock(TERMINATE, ROTATE)
+    # One expression may be made of all the patterns, each inside the next: as deep as there are arguments.
+    sys.setrecursionlimit(sys.getrecursionlimit() + FRAMES * len(argv))
     logger = Logger(logscript.Script([os.fsencode(argument) for argument in argv[1:]]), start)
     _copy(logger, caught)
     logger.close()

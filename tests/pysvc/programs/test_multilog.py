@@ -100,6 +100,15 @@ def test_selection_alerts_and_status_files(place: Place) -> None:
     assert mode(place.path / "new") == 0o600
 
 
+@pytest.mark.parametrize("letters", ["-", "+", "-+"])
+def test_as_many_patterns_as_one_likes(place: Place, letters: str) -> None:
+    patterns = [f"{letters[n % len(letters)]}*pat{n}*" for n in range(1500)]
+    done = place.run("multilog", "-*", "+*", *patterns, "./log", stdin=b"pat1498\npat1499\nother\n")
+    assert (done.returncode, done.stderr) == (0, b"")
+    kept = {"-": b"other\n", "+": b"pat1498\npat1499\nother\n", "-+": b"pat1499\nother\n"}[letters]
+    assert (place.path / "log/current").read_bytes() == kept
+
+
 def test_what_cannot_be_opened_is_fatal(place: Place) -> None:
     (place.path / "file").touch()
     for arguments, text in [
