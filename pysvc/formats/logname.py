@@ -6,6 +6,8 @@
 from pysvc.formats import tai64n
 
 SAFE, UNFINISHED = b"s", b"u"
+DIGITS = b"0123456789abcdef"
+LATEST = b"f" * (tai64n.LABEL_SIZE - 1)
 
 
 def name(nanoseconds: int, code: bytes) -> bytes:
@@ -20,10 +22,9 @@ def after(name: bytes, names: list[bytes]) -> bytes:
     """
     last = max(_finished(names), default=b"")[: tai64n.LABEL_SIZE]
     label, code = name[: tai64n.LABEL_SIZE], name[tai64n.LABEL_SIZE :]
-    try:
-        return name if label > last else b"@%024x" % (int(last[1:], 16) + 1) + code
-    except ValueError:
-        return name  # a file of somebody else's: no label is as late
+    if label > last or last[1:].strip(DIGITS) or last[1:] == LATEST:
+        return name  # or a file of somebody else's: no label is as late
+    return b"@%024x" % (int(last[1:], 16) + 1) + code
 
 
 def surplus(names: list[bytes], number: int) -> list[bytes]:

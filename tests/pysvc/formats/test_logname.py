@@ -1,5 +1,7 @@
 """Names of finished log files"""
 
+import pytest
+
 from pysvc.formats import logname
 
 A, B, C = (b"@4000000000000000%08x" % n for n in (1, 2, 3))
@@ -23,6 +25,12 @@ def test_a_name_never_sorts_before_those_there_are() -> None:
     assert logname.after(A + b".s", names) == C + b".s"
     assert logname.after(A + b".s", [b"lock"]) == A + b".s"
     assert logname.after(A + b".s", [b"@" + b"z" * 24]) == A + b".s"
+
+
+@pytest.mark.parametrize("last", [b"f" * 24, b"F" * 24, b"ffff_fffffffffffffffffff", b" " * 24, b"f+f" * 8])
+def test_what_is_no_label_has_no_successor(last: bytes) -> None:
+    """A name made of it would come before it, and so again and again: each file would replace the last."""
+    assert logname.after(A + b".s", [b"@" + last + b".s"]) == A + b".s"
 
 
 def test_what_counts_is_an_at_sign_and_room_for_a_label() -> None:
