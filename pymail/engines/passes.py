@@ -3,9 +3,11 @@
 from pymail.engines.jobs import Job
 from pymail.formats.envelope import DONE, TODO
 
+LONGEST = 65536  # bytes of a record; no address comes near
+
 
 class UnknownRecord(Exception):
-    """A record that is neither to do nor done."""
+    """A record that is neither to do nor done, or of more than LONGEST bytes."""
 
 
 class Pass:
@@ -37,4 +39,6 @@ class Pass:
                 return self._offset + start, self._data[start + 1 : end]
             if kind != DONE:
                 raise UnknownRecord
+        if len(self._data) - self._at > LONGEST:
+            raise UnknownRecord
         return None

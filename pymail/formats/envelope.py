@@ -119,4 +119,4 @@ def recipients(channel: bytes) -> "Iterator[tuple[int, bool, bytes]]":
     offset = 0
     for kind, address in records(channel):
         yield offset, kind == DONE, address
-        offset += len(address) + 2
+        offset += len(kind) + len(address) + 1

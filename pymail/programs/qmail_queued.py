@@ -108,8 +108,8 @@ def _send_away(path: str) -> None:
     if kind == STAND_IN and pid.isdigit():
         try:
             os.kill(int(pid), signals.SIGTERM)
-        except OSError:
-            pass  # it has gone by now
+        except (OSError, OverflowError):
+            pass  # it has gone by now, or is no pid at all
 
 
 def _listen(home: Home) -> "queue_service.Listener":

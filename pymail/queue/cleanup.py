@@ -116,7 +116,7 @@ def expire_envelopes(now: int) -> None:
 
 
 def _is_gone(name: str) -> bool:
-    if not name.isdigit():
+    if not (name.isascii() and name.isdigit()):
         return False
     paths = (layout.path_of(kind, int(name)) for kind in ("mess", "todo"))
     return not any(os.path.lexists(path) for path in paths)

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pymail.engines.deliveries import DEFERRAL, FAILURE, GIVEN_UP, MANGLED, SUCCESS, Delivery, Slots, outcome
 from pymail.engines.jobs import Job, Jobs
-from pymail.engines.passes import Pass, UnknownRecord
+from pymail.engines.passes import LONGEST, Pass, UnknownRecord
 from pymail.engines.schedule import LIFETIME, Schedule
 
 BIRTH = 1_000_000_000
@@ -73,6 +73,14 @@ def test_a_pass_gives_what_is_to_do(records: list[tuple[bytes, bytes]], size: in
 def test_unknown_records(content: bytes) -> None:
     current = Pass(job())
     current.feed(content)
+    with pytest.raises(UnknownRecord):
+        current.next()
+
+
+def test_a_record_without_end() -> None:
+    current = Pass(job())
+    current.feed(b"Ta\0T" + bytes([1]) * LONGEST)
+    assert current.next() == (0, b"a")
     with pytest.raises(UnknownRecord):
         current.next()
 

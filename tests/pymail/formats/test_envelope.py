@@ -72,4 +72,5 @@ def test_queue_files() -> None:
     assert list(envelope.recipients(b"Ta\0Dbc\0Td\0Tunterm")) == [
         (0, False, b"a"), (3, True, b"bc"), (7, False, b"d"),
     ]  # fmt: skip
+    assert list(envelope.recipients(b"\0Ta\0")) == [(0, False, b""), (1, False, b"a")]
     assert list(envelope.records(b"")) == []

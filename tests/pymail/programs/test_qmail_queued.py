@@ -430,6 +430,14 @@ def test_stand_in_makes_way(place: Place, home: Home) -> None:
     assert supervised.process.poll() is None
 
 
+@pytest.mark.parametrize("content", [b"", b"\xff", b"stand-in", b"stand-in -1", b"stand-in " + b"9" * 30])
+def test_garbage_in_the_lock(place: Place, content: bytes) -> None:
+    """Nobody is sent away for it."""
+    path = place.path / "queued"
+    path.write_bytes(content)
+    qmail_queued._send_away(str(path))
+
+
 def held_by_stand_in(home: Home) -> int:
     kind, _, pid = eventually(lambda: held_by(home), what="the lock").partition(b" ")  # type: ignore[attr-defined]
     assert kind == b"stand-in"

@@ -169,6 +169,17 @@ def test_a_second_one_works_as_well(place: Place, home: Home) -> None:
     os.close(fd)
 
 
+def test_garbage_in_place_of_envelopes(place: Place, home: Home) -> None:
+    """Names that are numbers to Python, too, or no text at all."""
+    for name in ("²", "٣", b"\xff", "9" * 200, "-1", "x"):
+        path = os.path.join(os.fsencode(home.file("queue", "intd")), os.fsencode(name))
+        os.close(os.open(path, os.O_CREAT, 0o600))
+        os.utime(path, (0, 0))
+    place.own()
+    done = place.run(home.file("bin/qmail-clean"), stdin=b"foop/1\0")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"+", b"")
+
+
 def test_envelopes_of_messages_that_are_gone(place: Place, home: Home) -> None:
     """A power loss may take mess and leave intd, where names reach the disk in any order."""
     put(home, 30, "intd")
