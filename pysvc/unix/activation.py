@@ -20,7 +20,7 @@ def inherited(*families: int) -> list[_socket.socket]:
     Fatal if one of them is no listening stream socket of one of the families.
     """
     pid, count, _ = (os.environ.pop(name, "") for name in VARIABLES)
-    if pid != str(os.getpid()) or not count.isdigit():
+    if pid != str(os.getpid()) or not (count.isascii() and count.isdigit()):
         return []
     return [_listener(fd, families) for fd in range(FIRST, FIRST + min(int(count), MOST))]
 
