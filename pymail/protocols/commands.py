@@ -15,20 +15,32 @@ LONGEST = 65536  # bytes of a line that are kept; what is longer cannot be meant
 class Commands:
     """Takes blocks, gives (verb, argument) pairs one at a time.
 
-    Bytes not yet asked for stay in `rest`, so a program that has seen DATA takes them from there:
-    take_rest() hands over what the client sent behind the last command.
+    Bytes not yet asked for stay here, so a program that has seen DATA takes them: take_rest() hands over
+    what the client sent behind the last command. What came behind the message goes back into `rest`.
     """
 
-    __slots__ = ("_from", "_skipping", "rest")
+    __slots__ = ("_at", "_from", "_skipping", "_text")
 
     def __init__(self, rest: bytes = b"") -> None:
-        self.rest = rest
-        self._from = 0           # no LF in rest before here
+        self._text = rest
+        self._at = 0             # where in it the next command begins
+        self._from = 0           # no LF from there to here
         self._skipping = False   # the beginning of a line too long was thrown away
+
+    @property
+    def rest(self) -> bytes:
+        """What came behind the last command."""
+        return self._text[self._at :]
+
+    @rest.setter
+    def rest(self, text: bytes) -> None:
+        self._text, self._at, self._from = text, 0, 0
 
     def feed(self, data: bytes) -> "Iterator[tuple[bytes, bytes]]":
         """Add a block; the commands that are complete, each taken off `rest` as it is given."""
-        self.rest += data
+        self._text = self._text[self._at :] + data
+        self._from -= self._at
+        self._at = 0
         while (command := self.next()) is not None:
             yield command
 
@@ -37,22 +49,23 @@ class Commands:
 
         A line of more than LONGEST bytes is a command with an empty verb, as no server knows it.
         """
-        end = self.rest.find(b"\n", self._from)
+        end = self._text.find(b"\n", self._from)
         if end < 0:
             self._shorten()
             return None
-        line, self.rest = self.rest[:end], self.rest[end + 1 :]
-        too_long, self._skipping, self._from = self._skipping or end > LONGEST, False, 0
+        line = self._text[self._at : end]
+        too_long, self._skipping = self._skipping or len(line) > LONGEST, False
+        self._at = self._from = end + 1
         return (b"", b"") if too_long else parse(line)
 
     def _shorten(self) -> None:
-        if len(self.rest) > LONGEST:
+        if len(self._text) - self._at > LONGEST:
             self.rest, self._skipping = b"", True
-        self._from = len(self.rest)
+        self._from = len(self._text)
 
     def take_rest(self) -> bytes:
         """What came behind the last command, for whoever reads on; nothing of it stays here."""
-        rest, self.rest, self._from = self.rest, b"", 0
+        rest, self.rest = self.rest, b""
         return rest
 
 

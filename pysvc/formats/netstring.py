@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LONGEST = 200_000_000  # bytes of content; whoever claims more will not be listened to
+PIECE = 1024           # bytes of a series that are looked at together: each netstring copies what follows it
 
 _LENGTH, _CONTENT, _COMMA, _DONE = range(4)
 
@@ -127,6 +128,10 @@ class Series:
 
     def feed(self, data: bytes) -> "Iterator[bytes | None]":
         """Those that a block completes, None for one that was too long. Raises Malformed, TooLong."""
+        for start in range(0, len(data), PIECE):
+            yield from self._feed(data[start : start + PIECE])
+
+    def _feed(self, data: bytes) -> "Iterator[bytes | None]":
         while data:
             self._current.feed(data)
             self.idle = done = self._current.done
