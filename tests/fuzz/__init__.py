@@ -1,0 +1,1 @@
+"""Bytes from outside: every parser, every mixture, every client that means no good"""
