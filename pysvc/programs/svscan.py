@@ -5,7 +5,8 @@ Synopsis:    svscan [directory]
 Looks every five seconds for subdirectories of the directory (default: the current one) whose names do
 not begin with a dot, and starts `supervise NAME` for each. If NAME/log exists when NAME is first seen,
 `supervise log` is started in NAME too, and NAME's standard output goes to it through a pipe that stays
-open whichever of them dies. A supervise that has died is started again at the next look.
+open whichever of them dies. A supervise that has died is started again at the next look. Where supervise
+processes have survived another svscan, their pipe is taken over.
 
 Where the kernel tells of changes in the directory, a new service that has its run file already is started
 at once; one that is still being written waits for the next look. SIGALRM makes svscan look at once.
@@ -24,6 +25,7 @@ import time
 from pysvc import launch
 from pysvc.engines.scanner import Scanner, Service
 from pysvc.supervision import preloaded
+from pysvc.supervision.survivors import Survivors
 from pysvc.unix import chain, signals, title
 from pysvc.unix.strerr import TEMPORARY, unable_to, warn
 
@@ -93,7 +95,8 @@ def look(scanner: Scanner, complete: bool = False) -> None:
     except OSError as error:
         warn("svscan", "unable to read directory", error)
         return
-    found = [(name, visit(scanner, name, complete)) for name in names if not name.startswith(".")]
+    survivors = Survivors()
+    found = [(name, visit(scanner, survivors, name, complete)) for name in names if not name.startswith(".")]
     # The forks come close together: a page that is written between two of them is another copy.
     for name, service in found:
         if service is not None:
@@ -103,7 +106,7 @@ def look(scanner: Scanner, complete: bool = False) -> None:
             os.close(fd)
 
 
-def visit(scanner: Scanner, name: str, complete: bool) -> Service | None:
+def visit(scanner: Scanner, survivors: Survivors, name: str, complete: bool) -> Service | None:
     """One entry of the directory; None if it is no service, or none yet."""
     try:
         found = os.stat(name)
@@ -116,7 +119,7 @@ def visit(scanner: Scanner, name: str, complete: bool) -> Service | None:
     known = scanner.seen(identity)
     if known is not None or (complete and not os.path.exists(f"{name}/run")):
         return known
-    return accept(scanner, identity, name)
+    return accept(scanner, survivors, identity, name)
 
 
 def run(name: str, service: Service) -> None:
@@ -128,7 +131,9 @@ def run(name: str, service: Service) -> None:
         service.log_pid = start(f"{name}/log", lambda: supervise_log(name, pipe))
 
 
-def accept(scanner: Scanner, identity: tuple[int, int], name: str) -> Service | None:
+def accept(
+    scanner: Scanner, survivors: Survivors, identity: tuple[int, int], name: str
+) -> Service | None:
     """A service seen for the first time; None if it must wait for another look."""
     if scanner.full:
         warn("svscan", f"unable to start {name}: running too many services")
@@ -139,10 +144,11 @@ def accept(scanner: Scanner, identity: tuple[int, int], name: str) -> Service | 
         warn("svscan", f"unable to stat {name}/log", error)
         return None
     try:
-        return scanner.add(identity, os.pipe2(os.O_CLOEXEC) if logged else None)
+        pipe = survivors.pipe(name) or os.pipe2(os.O_CLOEXEC) if logged else None
     except OSError as error:
         warn("svscan", f"unable to create pipe for {name}", error)
         return None
+    return scanner.add(identity, pipe)
 
 
 def has_log(name: str) -> bool:
@@ -171,6 +177,7 @@ def supervise(name: str, pipe: tuple[int, int] | None) -> int:
     if pipe is not None:
         with _warning(f"set up descriptors for {name}"):
             _move(pipe[1], 1)
+        launch.KEPT.add(pipe[0])  # by supervise, not by the service: what is in the pipe outlives svscan
     with _warning(f"start supervise {name}"):
         chain.run(["supervise", name])
 
