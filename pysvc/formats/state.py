@@ -68,10 +68,9 @@ def _label(nanoseconds: int) -> str:
 
 def _time(words: list[str] | None) -> int:
     try:
-        seconds, rest = tai64n.unpack(bytes.fromhex(words[0].removeprefix("@") if words else ""))
+        return tai64n.time(words[0]) if words else 0
     except ValueError:
         return 0
-    return max(0, seconds * 1_000_000_000 + rest)
 
 
 def _number(words: list[str] | None) -> int:

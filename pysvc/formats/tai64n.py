@@ -23,3 +23,9 @@ def unpack(data: bytes) -> tuple[int, int]:
 def label(nanoseconds: int) -> bytes:
     """Unix time in nanoseconds to the 25 bytes that stand before a log line."""
     return b"@" + pack(nanoseconds).hex().encode()
+
+
+def time(label: str) -> int:
+    """A label to unix time in nanoseconds; 0 for what lies before 1970. Raises ValueError."""
+    seconds, rest = unpack(bytes.fromhex(label.removeprefix("@")))
+    return max(0, seconds * 1_000_000_000 + rest)

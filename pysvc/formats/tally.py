@@ -23,6 +23,18 @@ def add(tally: bytes, now: int, cause: str, most: int) -> bytes:
     return b"".join(lines[-most:])
 
 
+def entries(tally: bytes) -> list[tuple[int, str]]:
+    """The deaths: unix time in nanoseconds; exit code or signal's name. What is no entry is passed over."""
+    found = []
+    for line in filter(_is_entry, tally.splitlines(keepends=True)):
+        label, _, cause = line.decode().rstrip("\n").partition(" ")
+        try:
+            found.append((tai64n.time(label), cause))
+        except ValueError:
+            continue
+    return found
+
+
 def _is_entry(line: bytes) -> bool:
     label, _, cause = line.removesuffix(b"\n").partition(b" ")
     return label[:1] == b"@" and len(label) == LABEL and label[1:].isalnum() and cause.isalnum()

@@ -10,11 +10,13 @@ Options:     u up: start it if it is down, restart it when it ends
              x exit: supervise ends when the service is down
              p pause: STOP       c continue: CONT
              h HUP   a ALRM   i INT   t TERM   k KILL
-             -w u|d|U|D|r  then wait until every service is up, down, up and ready, down with its finish
-                           script ended, or restarted
+             -w u|d|U|D|r|R  then wait until every service is up, down, up and ready, down with its
+                           finish script ended, restarted, or restarted and ready
              -T ms         wait no longer than so many milliseconds
 Files:       dir/supervise/control   the fifo that supervise reads; a link is not followed, and what is
-                                     no fifo is not written
+                                     no fifo is not written. It is full where a supervise, or whoever
+                                     has put a fifo of his own there, does not read: that is a warning
+                                     after 65 seconds
              dir/supervise/status, dir/supervise/state   read by -w
 Exit codes:  0 the letters were sent, or a warning says where not; 100 wrong usage; 111 no way back to
              the first directory. With -w: 0 every service is as waited for; 1 one has failed for good;
@@ -24,13 +26,14 @@ Exit codes:  0 the letters were sent, or a warning says where not; 100 wrong usa
 import errno
 import os
 
-from pysvc.unix import fifo, files, signals
+from pysvc.unix import fifo, signals
 from pysvc.unix.options import BadOption, complaint, options
 from pysvc.unix.strerr import unable_to, warn
 
 LETTERS = "udopchaitkx"
 WAITING = "w:T:"
-EVENTS = ("u", "d", "U", "D", "r")
+PATIENCE = 65  # seconds; supervise sleeps 60 where it can have no child, and reads nothing then
+EVENTS = ("u", "d", "U", "D", "r", "R")
 USAGE = ("svc options: u up, d down, o once, x exit, p pause, c continue, "
          "h hup, a alarm, i interrupt, t term, k kill")  # fmt: skip
 
@@ -81,10 +84,11 @@ def control(directory: str, letters: bytes) -> None:
         os.chdir(directory)
         warning = f"unable to control {directory}"
         fd = fifo.open_end("supervise/control", os.O_WRONLY)
-        os.set_blocking(fd, True)
         warning = f"error writing commands to {directory}"
-        files.write_all(fd, letters)
-        os.close(fd)
+        try:
+            fifo.send(fd, letters, PATIENCE)
+        finally:
+            os.close(fd)
     except OSError as error:
         if error.errno == errno.ENXIO:
             warn("svc", f"{warning}: supervise not running")

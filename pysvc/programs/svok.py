@@ -8,6 +8,7 @@ Exit codes:  0 running; 100 not running, or wrong usage; 111 unable to tell
 import errno
 import os
 
+from pysvc.unix import fifo
 from pysvc.unix.strerr import PERMANENT, unable_to, usage
 
 NO_READER = (errno.ENOENT, errno.ENXIO)  # no fifo yet; a fifo nobody reads
@@ -20,7 +21,7 @@ def main(argv: list[str]) -> int:
         os.chdir(argv[1])
     with unable_to(f"open {argv[1]}/supervise/ok"):
         try:
-            os.open("supervise/ok", os.O_WRONLY | os.O_NONBLOCK)
+            fifo.knock("supervise/ok")
         except OSError as error:
             if error.errno not in NO_READER:
                 raise

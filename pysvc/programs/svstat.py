@@ -15,7 +15,7 @@ import os
 import time
 
 from pysvc.formats import status
-from pysvc.unix import files
+from pysvc.unix import fifo, files
 from pysvc.unix.strerr import reason, unable_to
 
 
@@ -43,9 +43,9 @@ def state(directory: str, now: int) -> str:
         doing = "stat down"
         normally_down = _exists("down")
         doing = "open supervise/ok"
-        os.close(os.open("supervise/ok", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        fifo.knock("supervise/ok")
         doing = "open supervise/status"
-        fd = os.open("supervise/status", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open("supervise/status", os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         doing = "read supervise/status"
         try:
             found = status.unpack(files.read_all(fd, status.SIZE))

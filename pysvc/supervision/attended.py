@@ -203,11 +203,7 @@ def _clock() -> int:
 
 def _read(path: str, limit: int = LONGEST) -> bytes:
     """The beginning of a file. Raises OSError, also for a link: it may lead to what its maker cannot read."""
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        return files.read_all(fd, limit)
-    finally:
-        os.close(fd)
+    return files.read_file(path, limit, follow=False)
 
 
 def cause(death: int) -> str:

@@ -76,7 +76,9 @@ class Keeper:
         with unable_to(f"read {self.directory}/supervise/control"):
             self.control = fifo.open_end("supervise/control", os.O_RDONLY)
         with unable_to(f"write {self.directory}/supervise/control"):
-            fifo.open_end("supervise/control", os.O_WRONLY)
+            write = fifo.open_end("supervise/control", os.O_WRONLY)
+            if not os.path.samestat(os.fstat(self.control), os.fstat(write)):
+                raise OSError("replaced meanwhile")
 
     def keep(self) -> None:
         """Serve until told to exit. Raises Attend."""

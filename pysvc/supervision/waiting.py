@@ -8,7 +8,7 @@ import os
 import time
 
 from pysvc.formats import state, status
-from pysvc.unix import files
+from pysvc.unix import fifo, files
 from pysvc.unix.strerr import say, warn
 
 INTERVAL = 0.05  # seconds
@@ -21,7 +21,7 @@ WORDS = {FAILED: "it has failed for good", NO_SUPERVISE: "supervise not running"
 class Waiting:
     """Some services and what is waited for; made before commands are sent, so that no restart is missed.
 
-    event: u up, U ready, d down, D down and finished, r restarted.
+    event: u up, U ready, d down, D down and finished, r restarted, R restarted and ready.
     """
 
     def __init__(self, directories: list[str], event: str) -> None:
@@ -53,9 +53,9 @@ class Wanted:
         self.last_answer: int | None = None
         found, _ = read(self.path)
         self.since = found.since if found is not None else 0
-        if event == "U" and not os.path.exists(f"{self.path}/notification-fd"):
+        if event in "UR" and not os.path.exists(f"{self.path}/notification-fd"):
             warn("svc", f"{directory}/notification-fd does not exist: waiting for up, not for ready")
-            self.event = "u"
+            self.event = {"U": "u", "R": "r"}[event]
 
     def answer(self) -> int | None:
         """How it stands: an exit code, or None as long as nothing is decided."""
@@ -75,9 +75,9 @@ class Wanted:
         if self.event in "dD":
             finishing = more is not None and more.doing == "finishing"
             return not found.pid and not (self.event == "D" and finishing)
-        if self.event == "U":
-            return more is not None and more.doing == "ready"
-        return found.pid != 0 and (self.event == "u" or found.since != self.since)
+        if self.event in "UR" and (more is None or more.doing != "ready"):
+            return False
+        return found.pid != 0 and (self.event in "uU" or found.since != self.since)
 
 
 def read(path: str) -> tuple[status.Status | None, state.State | None]:
@@ -86,11 +86,11 @@ def read(path: str) -> tuple[status.Status | None, state.State | None]:
     The directory's owner may have put anything there: no more is read than supervise writes.
     """
     try:
-        found = status.unpack(files.read_file(f"{path}/supervise/status", status.SIZE))
+        found = status.unpack(files.read_file(f"{path}/supervise/status", status.SIZE, follow=False))
     except (OSError, status.BadFormat):
         return None, None
     try:
-        more = state.unpack(files.read_file(f"{path}/supervise/state", state.LONGEST))
+        more = state.unpack(files.read_file(f"{path}/supervise/state", state.LONGEST, follow=False))
     except OSError:
         return found, None
     # In between the two replacements the one that is not believed is the older one.
@@ -100,7 +100,7 @@ def read(path: str) -> tuple[status.Status | None, state.State | None]:
 def alive(path: str) -> bool:
     """Whether a supervise has its `ok` open."""
     try:
-        os.close(os.open(f"{path}/supervise/ok", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+        fifo.knock(f"{path}/supervise/ok")
     except OSError:
         return False
     return True

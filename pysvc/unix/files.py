@@ -40,9 +40,13 @@ def blocks(fd: int, size: int = BLOCK) -> "Iterator[bytes]":
         yield data
 
 
-def read_file(path: str | bytes, limit: int | None = None) -> bytes:
-    """The content of a file, `limit` bytes at most. Raises OSError; never waits for the writer of a fifo."""
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+def read_file(path: str | bytes, limit: int | None = None, follow: bool = True) -> bytes:
+    """The content of a file, `limit` bytes at most. Raises OSError; never waits for the writer of a fifo.
+
+    follow: whether the name itself may be a link. Opening alone can do harm, as with a tape or a watchdog.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
+    fd = os.open(path, flags if follow else flags | os.O_NOFOLLOW)
     try:
         return read_all(fd, limit)
     finally:

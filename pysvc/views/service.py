@@ -6,13 +6,13 @@ from typing import Any
 
 import psutil
 
-from pysvc.formats import state, tai64n
+from pysvc.formats import state, tai64n, tally
 from pysvc.formats.status import WANT_DOWN, WANT_UP
 from pysvc.supervision import waiting
 from pysvc.unix.files import read_all, read_file
 
 WANTS = {WANT_UP: "up", WANT_DOWN: "down"}
-TAIL = 4096  # bytes of a log that are looked at
+TAIL = 4096  # bytes of a log, and of its run script, that are looked at
 
 
 def services(scan: str) -> list[str]:
@@ -35,7 +35,8 @@ def examine(directory: str, lines: int) -> dict[str, Any]:
         "service": directory, "supervised": waiting.alive(directory), "state": "unknown", "pid": None,
         "since": None, "seconds": None, "want": None, "paused": False, "death": None,
         "normally": "down" if os.path.exists(f"{directory}/down") else "up", "processes": 0, "cpu": None,
-        "memory": None, "log": log_tail(directory, lines) if lines else [],
+        "memory": None, "ready": None, "finish": None, "deaths": deaths(directory),
+        "log": log_tail(directory, lines) if lines else [],
     }  # fmt: skip
     if not seen["supervised"]:
         seen["state"] = "not supervised"
@@ -46,7 +47,18 @@ def examine(directory: str, lines: int) -> dict[str, Any]:
         seen.update(usage(found.pid))
     if more is not None and more.death is not None:
         seen["death"] = {"time": more.death[0] / 1e9, "cause": state.cause(more.death[1])}
+    if more is not None and seen["supervised"]:
+        seen.update(ready=more.ready / 1e9 if more.ready else None, finish=more.finish or None)
     return seen
+
+
+def deaths(directory: str) -> list[dict[str, Any]]:
+    """What supervise/death_tally remembers, the latest last."""
+    try:
+        text = read_file(f"{directory}/supervise/death_tally", tally.LONGEST, follow=False)
+    except OSError:
+        return []
+    return [{"time": time / 1e9, "cause": state.cause(cause)} for time, cause in tally.entries(text)]
 
 
 def usage(pid: int) -> dict[str, Any]:
@@ -71,7 +83,7 @@ def log_tail(directory: str, lines: int) -> list[str]:
     """The last lines that the service's multilog has written, with times that people read."""
     for folder in log_directories(f"{directory}/log"):
         try:
-            fd = os.open(f"{folder}/current", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            fd = os.open(f"{folder}/current", os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             continue
         try:
@@ -90,7 +102,7 @@ def log_tail(directory: str, lines: int) -> list[str]:
 def log_directories(log: str) -> list[str]:
     """Where the run script of a log has multilog write."""
     try:
-        script = read_file(f"{log}/run").decode(errors="replace").replace("\\\n", " ")
+        script = read_file(f"{log}/run", TAIL).decode(errors="replace").replace("\\\n", " ")
     except OSError:
         return []
     for line in script.splitlines():

@@ -37,6 +37,7 @@ def remarks(one: dict[str, Any]) -> list[str]:
         (one["paused"], "paused"),
         (one["want"] == "once", "once"),
         (one["want"] in ("up", "down") and (one["want"] == "up") != up, f"want {one['want']}"),
+        (len(one["deaths"]) > 1, f"{len(one['deaths'])} deaths"),
         (one["death"], f"last death: {one['death'] and one['death']['cause']}"),
     ]
     return [words for holds, words in found if holds]

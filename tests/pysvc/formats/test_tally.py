@@ -18,3 +18,8 @@ def test_what_is_no_tally_is_not_copied() -> None:
     entry = tally.add(b"", NOW, "111", 9)
     assert tally.add(others, NOW, "111", 9) == entry
     assert tally.add(entry + others, NOW, "111", 9) == entry * 2
+
+
+def test_entries() -> None:
+    text = tally.add(tally.add(b"", NOW, "111", 9), NOW + 10**9, "SEGV", 9)
+    assert tally.entries(b"@" + b"z" * 24 + b" 1\n" + text) == [(NOW + 500, "111"), (NOW + 10**9 + 500, "SEGV")]
