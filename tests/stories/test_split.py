@@ -1,7 +1,6 @@
 """A queue that was made with another conf-split: all programs find it and go on with it"""
 
 import os
-import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -13,65 +12,19 @@ from pymail.installation.hierarchy import make_tree
 from pymail.queue import layout
 from pymail.unix.home import Home
 from tests.support.homes import private_home, queued
-from tests.support.world import Place, Running, eventually
+from tests.support.private_system import PrivateSystem
+from tests.support.world import Place, eventually
 
 SPLITS = [1, 7, 24, 401]  # 24 is no prime
 pytestmark = pytest.mark.timeout(120)
 
 
-class System:
-    """A private home whose queue has so many parts, and its mail system where it was started."""
-
-    def __init__(self, place: Place, split: int) -> None:
-        self.place, self.split = place, split
-        self.home = private_home(place)
-        for kind in layout.SPLIT_DIRECTORIES:
-            shutil.rmtree(self.home.file("queue", kind))
-        os.makedirs(self.home.file("queue/mess", str(split - 1)))
-        make_tree(self.home)
-        Path(self.home.file("control/me")).write_text("mail.test\n")
-        self.instructions("box", "./box.mbox\n")
-        self.log = place.path / "log"
-        self.running: Running
-
-    def instructions(self, name: str, text: str) -> None:
-        path = Path(self.home.file("alias", f".qmail-{name}"))
-        path.write_text(text)
-        os.chown(path, self.home.owner, self.home.gid("qmail"))
-
-    def path(self, kind: str, number: int) -> Path:
-        """Where a file of a message belongs, counted here and not by the programs' table."""
-        return Path(self.home.file("queue", kind, str(number % self.split), str(number)))
-
-    def program(self, name: str, *arguments: str, stdin: bytes = b"") -> str:
-        done = self.place.run(self.home.file("bin", name), *arguments, stdin=stdin)
-        assert (done.returncode, done.stderr) == (0, b"")
-        return bytes(done.stdout).decode()
-
-    def start(self) -> None:
-        with self.log.open("wb") as log, Path("/dev/null").open() as null:
-            self.running = self.place.start(
-                self.home.file("bin/qmail-start"), env={"PATH": f"{self.home.path}/bin:/usr/bin:/bin"},
-                stdin=null, stdout=log,
-            )  # fmt: skip
-
-    def stop(self) -> None:
-        self.running.signal(signal.SIGTERM)
-        assert self.running.wait() == 0
-
-    def logged(self, text: str) -> None:
-        eventually(lambda: f"{text}\n" in self.log.read_text(), what=text)
-
-    def numbers(self) -> set[int]:
-        return {number for number in queued(self.home.file("queue")) if number}
-
-
 @pytest.fixture(params=SPLITS)
-def system(place: Place, request: pytest.FixtureRequest) -> Iterator[System]:
-    return System(place, request.param)
+def system(place: Place, request: pytest.FixtureRequest) -> Iterator[PrivateSystem]:
+    return PrivateSystem(place, request.param)
 
 
-def preprocessed(system: System) -> int:
+def preprocessed(system: PrivateSystem) -> int:
     """A message in delivery, as a C qmail-send leaves it; its number."""
     path = Path(system.home.file("queue/pid/1.1.1"))
     path.write_bytes(b"Subject: old\n\nhello\n")
@@ -84,7 +37,7 @@ def preprocessed(system: System) -> int:
     return number
 
 
-def test_what_is_there_is_continued(system: System) -> None:
+def test_what_is_there_is_continued(system: PrivateSystem) -> None:
     old = preprocessed(system)
     system.program("qmail-inject", "box", stdin=b"Subject: new\n\nhello\n")
     (new,) = system.numbers() - {old}
@@ -101,7 +54,7 @@ def test_what_is_there_is_continued(system: System) -> None:
     assert "warning: " not in system.log.read_text()
 
 
-def test_the_schedule_survives(system: System) -> None:
+def test_the_schedule_survives(system: PrivateSystem) -> None:
     system.instructions("later", "|exit 111\n")
     system.start()
     system.logged("status: local 0/10 remote 0/20")
@@ -120,7 +73,7 @@ def test_the_schedule_survives(system: System) -> None:
     system.logged(f"end msg {number}")
 
 
-def test_the_installation_leaves_it_so(system: System) -> None:
+def test_the_installation_leaves_it_so(system: PrivateSystem) -> None:
     parts = {kind: set(os.listdir(system.home.file("queue", kind))) for kind in layout.SPLIT_DIRECTORIES}
     assert all(found == set(map(str, range(system.split))) for found in parts.values())
     assert make_tree(system.home) == []
@@ -130,7 +83,7 @@ def test_the_installation_leaves_it_so(system: System) -> None:
 
 def test_directories_that_disagree(place: Place) -> None:
     """Nothing is looked for in the wrong place: a message that is not found would be taken for gone."""
-    system = System(place, 7)
+    system = PrivateSystem(place, 7)
     os.mkdir(system.home.file("queue/info/7"))
     said = place.run("pymail", "install", "--check", "--home", system.home.path).stdout.decode()
     queue = system.home.file("queue")

@@ -9,6 +9,7 @@ from pymail.queue import enqueue
 from pymail.queue.states import state
 from pymail.unix.home import Home
 from tests.support.homes import private_home, queued
+from tests.support.queue_states import QueueCheck
 from tests.support.world import Place
 
 STEPS = [step.__name__ for step, _ in enqueue.ORDER]
@@ -50,6 +51,8 @@ def test_death_after_each_step(place: Place, step: str) -> None:
     assert bool(found.pop(0, {})) == (step in ("create_pid", "link_mess"))
     states = [state(set(files)) for files in found.values()]
     assert states == ([AFTER[step]] if AFTER[step] else [])
+    check = QueueCheck(Path(home.file("queue")))
+    assert (check.complaints, list(check.states.values())) == ([], states)
 
 
 def test_what_is_accepted_is_whole(place: Place) -> None:

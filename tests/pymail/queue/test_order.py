@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from pymail.queue.order import ASK_FOOP, ASK_TODO, MARK, ORDER, UNLINK_INFO
+from tests.support.queue_states import QueueCheck
 from tests.support.sending import Sending
 from tests.support.world import Place
 
@@ -141,6 +142,7 @@ def test_death_at_every_step(sending: Sending) -> None:
         sending.until(over)
         deaths += 0 not in sending.open_fds()
         sending.running.stop()
+        assert QueueCheck(sending.queue, received=False).complaints == []
         sending.close()
     start(sending)
     sending.until(over)
