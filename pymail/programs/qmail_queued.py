@@ -20,6 +20,7 @@ from pymail.queue import enqueue, layout, service
 from pymail.unix import queue_service
 from pymail.unix.home import Home
 from pysvc import launch
+from pysvc.formats.number import scan
 from pysvc.unix import lock, options, signals
 from pysvc.unix.files import read_file, write_all
 from pysvc.unix.strerr import Fatal, unable_to, usage
@@ -105,9 +106,10 @@ def _send_away(path: str) -> None:
     """Ask the process that holds the lock to end, if it is a stand-in."""
     with unable_to(f"read {path}"):
         kind, _, pid = read_file(path).strip().partition(b" ")
-    if kind == STAND_IN and pid.isdigit():
+    number = scan(pid)[0] if kind == STAND_IN else 0
+    if number > 1:  # 0 would be this process and its relatives
         try:
-            os.kill(int(pid), signals.SIGTERM)
+            os.kill(number, signals.SIGTERM)
         except (OSError, OverflowError):
             pass  # it has gone by now, or is no pid at all
 
