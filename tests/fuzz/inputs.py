@@ -1,5 +1,7 @@
 """Inputs for parsers: arbitrary bytes, mutations of samples, texts of meaningful words; all in any cuts"""
 
+import random
+
 from hypothesis import strategies as st
 
 from tests.fuzz.parsers import Parser
@@ -40,3 +42,16 @@ def inputs(parser: Parser) -> st.SearchStrategy[Blocks]:
     )
     sizes = st.lists(st.integers(0, 30), max_size=8)
     return st.builds(cut, texts, sizes) | st.builds(chunks, texts, st.just(1))
+
+
+def garbage(parser: Parser, rng: random.Random, size: int) -> bytes:
+    """About so many bytes for a real program: samples with edits, words, noise."""
+    parts: list[bytes] = []
+    while sum(map(len, parts)) < size:
+        edits = [
+            (rng.random(), rng.randrange(4), rng.choice([*parser.words, rng.randbytes(3)]))
+            for _ in range(rng.randrange(4))
+        ]
+        parts.append(mutate(rng.choice(parser.samples), edits))
+        parts.append(rng.choice([b"", b"", rng.randbytes(20), rng.choice([b"", *parser.words]) * 30]))
+    return b"".join(parts)
