@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SLEEP_TODO = 1500  # seconds after which todo/ is looked at even if nobody pulled the trigger
-BATCH = 64         # messages that wait for the disk together
-MOST_LEFT = 256    # messages on their way at the same time
+BATCH = 128        # messages that wait for the disk together
+MOST_LEFT = 512    # messages on their way at the same time
 CHUNK = 16         # messages taken up between two looks at everything else
 GATHER = 65536     # bytes of recipients that are written together
 
@@ -72,13 +72,6 @@ class Output:
         with trouble(f"trouble writing to {self.path}"):
             write_all(self._fd, b"".join(self._text))
         self._text, self._size = [], 0
-
-    def begin_sync(self) -> None:
-        """Have the data written without waiting, so that one commit of the file system serves many files."""
-        try:
-            os.posix_fadvise(self._fd, 0, 0, os.POSIX_FADV_DONTNEED)
-        except OSError:
-            pass  # sync() will wait longer
 
     def sync(self) -> None:
         """Raises Trouble."""
@@ -168,10 +161,6 @@ class Message:
         for output in self._outputs:
             output.close()
 
-    def begin_sync(self) -> None:
-        for output in self._outputs:
-            output.begin_sync()
-
     def sync(self) -> None:
         """Make the files durable, and close them. Raises Trouble."""
         try:
@@ -194,13 +183,14 @@ def make_durable(messages: list[Message]) -> list[Message]:
 
     Waits for the disk and touches nothing else of this process, so it may run in a thread.
     """
-    for message in messages:
-        message.begin_sync()
-    for message in messages:
+
+    def sync_files(message: Message) -> None:
         try:
             message.sync()
         except Trouble as error:
             message.trouble = str(error)
+
+    side_by_side(sync_files, messages)
 
     def sync_names(directory: str) -> None:
         try:

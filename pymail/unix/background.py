@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-ABREAST = 8  # threads that wait for the disk for one call
-PAUSE = 0.1  # seconds between two attempts to announce a result
+ABREAST = 16  # threads that wait for the disk for one call
+PAUSE = 0.1   # seconds between two attempts to announce a result
 
 
 class Background:
