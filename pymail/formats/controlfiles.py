@@ -1,6 +1,7 @@
 """The control files: their kinds, defaults and meaning, and how qmail-showctl tells of them
 
-One table, in qmail-showctl's order, for everything that reads, shows, checks or documents them.
+One table, in qmail-showctl's order, for everything that reads, shows, checks or documents them; at its end
+the files that only scripts read, of which the classic qmail-showctl has no idea.
 Source: qmail-control manual; qmail-showctl.c for the sentences.
 """
 
@@ -16,13 +17,12 @@ class ControlFile:
     """One control file.
 
     kind: how its content is read. default: what stands for a missing file. me: control/me does, before
-    the default. before, after: the sentence around a value. absent: the sentence for no file (of a
-    list). classic: qmail-showctl knows the file. readers, reread: the programs that read it, and when.
+    the default. before, after: the sentence around a value. absent: the sentence for no file, where there
+    is no default. readers, reread: the programs that read it, and when.
     """
 
     __slots__ = (
-        "absent", "after", "before", "classic", "default", "kind", "me", "meaning", "name", "readers",
-        "reread",
+        "absent", "after", "before", "default", "kind", "me", "meaning", "name", "readers", "reread",
     )  # fmt: skip
 
     def __init__(
@@ -34,13 +34,12 @@ class ControlFile:
         sentence: str = "",
         absent: str = "",
         me: bool = False,
-        classic: bool = True,
         readers: str,
         reread: str,
         meaning: str,
     ) -> None:
         """sentence: `…` stands for the value."""
-        self.name, self.kind, self.default, self.me, self.classic = name, kind, default, me, classic
+        self.name, self.kind, self.default, self.me = name, kind, default, me
         self.before, _, self.after = sentence.partition("…")
         self.absent, self.readers, self.reread, self.meaning = absent, readers, reread, meaning
 
@@ -138,15 +137,18 @@ FILES = (
         readers="qmail-send", reread=AT_HANGUP,
         meaning="domain:prepend or user@domain:prepend makes addresses the local prepend-address; .domain "
         "for everything below one, an empty domain for all, an empty prepend for an exception"),
-    ControlFile("concurrencyincoming", NUMBER, None, classic=False,
+    ControlFile("concurrencyincoming", NUMBER, None,
+        absent="The SMTP service does not start without it.", sentence="Incoming SMTP concurrency is ….",
         readers="run of qmail-smtpd", reread=AT_START, meaning="simultaneous SMTP connections; tcpserver -c"),
-    ControlFile("defaultdelivery", TEXT, None, classic=False,
+    ControlFile("defaultdelivery", TEXT, None,
+        absent="Users without a .qmail have no delivery instructions.", sentence="Default delivery: …",
         readers="rc", reread=AT_START,
         meaning="delivery instructions for users without a .qmail; first argument of qmail-start"),
-    ControlFile("tcp.smtp", TEXT, None, classic=False,
+    ControlFile("tcp.smtp", TEXT, None,
+        absent="No rules for SMTP connections here.", sentence="Rule for SMTP connections: …",
         readers="qmailctl cdb", reread=EACH_RUN,
         meaning="who may connect to a private instance's SMTP service, and relay; source for tcprules"),
-    ControlFile("tcp.smtp.cdb", CDB, None, classic=False,
+    ControlFile("tcp.smtp.cdb", CDB, None, absent="No effect.",
         readers="tcpserver", reread=EACH_RUN, meaning="tcp.smtp, compiled"),
 )  # fmt: skip
 

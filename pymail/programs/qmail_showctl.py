@@ -12,6 +12,7 @@ import os
 
 from pymail.formats import control
 from pymail.formats.controlfiles import (
+    BY_NAME,
     CDB,
     FILES,
     LINE,
@@ -77,9 +78,8 @@ def show(home: Home, out: list[bytes]) -> None:
         me = controls.line("me")
     except OSError:
         raise Oops("Trouble reading control/me.") from None
-    known = {file.name: file for file in FILES if file.classic}
-    out += [f"\n{name}: ".encode() + told(controls, file, me) for name, file in known.items()]
-    unknown = (name for name in names if name not in known)
+    out += [f"\n{file.name}: ".encode() + told(controls, file, me) for file in FILES]
+    unknown = (name for name in names if name not in BY_NAME)
     out += [os.fsencode(f"\n{name}: I have no idea what this file does.\n") for name in unknown]
 
 
@@ -100,7 +100,7 @@ def told(controls: Controls, file: ControlFile, me: bytes | None) -> bytes:
     """What there is to say about one file."""
     try:
         if file.kind == CDB:
-            return compiled_state() + b"\n"
+            return compiled_state(file) + b"\n"
         content = controls.content(file.name)
         if file.kind == LINE:
             return line_told(file, content, me)
@@ -126,6 +126,8 @@ def line_told(file: ControlFile, content: bytes | None, me: bytes | None) -> byt
 
 def number_told(file: ControlFile, content: bytes | None) -> bytes:
     value = None if content is None else control.number(content)
+    if value is None and file.default is None:
+        return f"(Default.) {file.absent}\n".encode()
     return default_told(file) if value is None else sentence(file, b"%d" % as_int(value))
 
 
@@ -148,17 +150,18 @@ def safe(value: bytes) -> bytes:
     return value.translate(_PRINTABLE)
 
 
-def compiled_state() -> bytes:
-    """Whether morercpthosts.cdb is what morercpthosts says."""
-    source, compiled = modified("morercpthosts"), modified("morercpthosts.cdb")
+def compiled_state(file: ControlFile) -> bytes:
+    """Whether a database is what the file that it was made of says."""
+    database, text = file.name, file.name.removesuffix(".cdb")
+    source, compiled = modified(text), modified(database)
     if source is None and compiled is None:
-        return b"(Default.) No effect."
+        return f"(Default.) {file.absent}".encode()
     if source is None:
-        return b"Oops! morercpthosts.cdb exists but morercpthosts doesn't."
+        return f"Oops! {database} exists but {text} doesn't.".encode()
     if compiled is None:
-        return b"Oops! morercpthosts exists but morercpthosts.cdb doesn't."
+        return f"Oops! {text} exists but {database} doesn't.".encode()
     if compiled < source:
-        return b"Oops! morercpthosts.cdb is older than morercpthosts."
+        return f"Oops! {database} is older than {text}.".encode()
     return b"Modified recently enough; hopefully up to date."
 
 

@@ -19,12 +19,9 @@ def test_names_are_not_repeated() -> None:
 
 def test_what_is_shown_has_its_sentences() -> None:
     for file in FILES:
-        if file.classic and file.kind in (LINE, NUMBER):
-            assert file.before
-            assert file.default is not None
-        if file.classic and file.kind in (LIST, MAP, CDB):
-            assert file.absent
-            assert file.default is None
+        assert file.before or file.after or file.kind == CDB
+        assert (file.default is None) == bool(file.absent)
+        assert file.default is not None or file.kind != LINE
 
 
 def test_what_me_stands_for_has_its_own_name_as_default() -> None:

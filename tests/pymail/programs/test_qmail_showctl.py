@@ -67,6 +67,14 @@ timeoutremote: (Default.) SMTP client data timeout is 1200 seconds.
 timeoutsmtpd: (Default.) SMTP server data timeout is 1200 seconds.
 
 virtualdomains: (Default.) No virtual domains.
+
+concurrencyincoming: (Default.) The SMTP service does not start without it.
+
+defaultdelivery: (Default.) Users without a .qmail have no delivery instructions.
+
+tcp.smtp: (Default.) No rules for SMTP connections here.
+
+tcp.smtp.cdb: (Default.) No effect.
 """
 FULL = """
 badmailfrom: 
@@ -136,6 +144,17 @@ timeoutsmtpd: SMTP server data timeout is 8 seconds.
 
 virtualdomains: 
 Virtual domain: v.org:joe
+
+concurrencyincoming: Incoming SMTP concurrency is 20.
+
+defaultdelivery: 
+Default delivery: |preline procmail
+Default delivery: ./Maildir/
+
+tcp.smtp: 
+Rule for SMTP connections: 127.:allow,RELAYCLIENT=""
+
+tcp.smtp.cdb: Modified recently enough; hopefully up to date.
 """  # noqa: W291
 CONTENTS = {
     "badmailfrom": "# comment\nx@y.z \n\n@spam.org", "bouncefrom": "bouncer\nignored\n",
@@ -146,7 +165,9 @@ CONTENTS = {
     "me": "me.org\n", "percenthack": "p.org\n", "plusdomain": "plus.org", "qmqpservers": "1.2.3.4",
     "queuelifetime": "5", "rcpthosts": "r.org", "morercpthosts": "m.org", "morercpthosts.cdb": "anything",
     "smtpgreeting": "greet.org hello", "smtproutes": ":relay.org:26\n", "timeoutconnect": "6",
-    "timeoutremote": "7", "timeoutsmtpd": "8", "virtualdomains": "v.org:joe",
+    "timeoutremote": "7", "timeoutsmtpd": "8", "virtualdomains": "v.org:joe", "concurrencyincoming": "20\n",
+    "defaultdelivery": "|preline procmail\n./Maildir/\n",
+    "tcp.smtp": '# who may relay\n127.:allow,RELAYCLIENT=""\n', "tcp.smtp.cdb": "anything",
 }  # fmt: skip
 ME_STANDS_IN = (
     "bouncehost defaultdomain defaulthost doublebouncehost envnoathost helohost idhost localiphost "
@@ -205,8 +226,8 @@ def test_me_stands_in(place: Place, home: Home) -> None:
 
 
 def test_other_files(place: Place, home: Home) -> None:
-    for name in ("concurrencyincoming", "defaultdelivery", ".hidden"):
-        write(home, name, "20\n")
+    for name in ("dnsroots", "me.old", ".hidden"):
+        write(home, name, "x\n")
     out = show(place, home)
     assert out.startswith(head(home) + EMPTY)
     listed = out.removeprefix(head(home) + EMPTY)
@@ -238,6 +259,12 @@ def test_other_files(place: Place, home: Home) -> None:
 def test_values(place: Place, home: Home, name: str, content: str | bytes, text: str) -> None:
     write(home, name, content)
     assert told(place, home, name) == text
+
+
+def test_no_number_for_what_has_no_default(place: Place, home: Home) -> None:
+    write(home, "concurrencyincoming", "many\n")
+    told_of = told(place, home, "concurrencyincoming")
+    assert told_of == "(Default.) The SMTP service does not start without it."
 
 
 def test_more_recipient_hosts(place: Place, home: Home) -> None:
