@@ -60,7 +60,7 @@ COMMAND_BLOCK = 4096  # bytes read at a time while commands are expected
 
 
 class Unable(Exception):
-    """The conversation cannot begin: the reply that says so, and the reason for the log."""
+    """The conversation cannot begin, or go on: the reply that says so, and the reason for the log."""
 
     def __init__(self, reply: bytes, why: str) -> None:
         super().__init__(why)
@@ -93,12 +93,11 @@ class Server:
         self._log = Log(peer)
         try:
             rules, timeout = configuration(self._home)
+            self._connection = Connection(0, 1, timeout)
+            self._session = Session(rules, peer)
+            return self._converse()
         except Unable as unable:
             return self._end(os.fsencode(unable.why), unable.reply)
-        self._connection = Connection(0, 1, timeout)
-        self._session = Session(rules, peer)
-        try:
-            return self._converse()
         except StrayNewline:
             return self._end(b"stray newline", smtp_server.STRAY_NEWLINE)
         except TimeoutError:
@@ -187,6 +186,20 @@ class Server:
                 return
 
 
+class OwnAddresses:
+    """The addresses of this host; the kernel is asked when one of them may have been named."""
+
+    __slots__ = ()
+
+    def __contains__(self, address: object) -> bool:
+        """Raises Unable."""
+        try:
+            return address in local_addresses()
+        except OSError as error:
+            why = f"unable to figure out my addresses: {reason(error)}"
+            raise Unable(smtp_server.ADDRESSES_UNKNOWN, why) from error
+
+
 class Log:
     """Lines about one client."""
 
@@ -216,13 +229,8 @@ def configuration(home: Home) -> tuple[Rules, int]:
         raise Unable(smtp_server.CONTROLS_UNREADABLE, f"unable to read controls: {reason(error)}") from error
     if greeting is None:
         raise Unable(smtp_server.CONTROLS_UNREADABLE, "unable to read controls: no smtpgreeting, no me")
-    try:
-        my_addresses = local_addresses()
-    except OSError as error:
-        why = f"unable to figure out my addresses: {reason(error)}"
-        raise Unable(smtp_server.ADDRESSES_UNKNOWN, why) from error
     rules = Rules(
         greeting, hosts, bad_senders=bad_senders, databytes=databytes,
-        relay=os.environb.get(b"RELAYCLIENT"), my_host=my_host, my_addresses=my_addresses,
+        relay=os.environb.get(b"RELAYCLIENT"), my_host=my_host, my_addresses=OwnAddresses(),
     )  # fmt: skip
     return rules, max(timeout, 1)

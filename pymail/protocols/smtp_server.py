@@ -11,7 +11,7 @@ from pymail.protocols.smtp_data import RECEIVING, STRAY, Scanner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
 
     from pymail.formats.rcpthosts import RecipientHosts
 
@@ -58,7 +58,7 @@ class Rules:
         databytes: int = 0,
         relay: bytes | None = None,
         my_host: bytes | None = None,
-        my_addresses: "frozenset[bytes]" = frozenset(),
+        my_addresses: "Container[bytes]" = frozenset(),
     ) -> None:
         self.greeting, self.hosts, self.bad_senders = greeting, hosts, bad_senders
         self.databytes, self.relay = databytes, relay
@@ -67,8 +67,10 @@ class Rules:
     def address(self, address: bytes) -> bytes | None:
         """What an address that MAIL or RCPT names stands for; None if that is too long."""
         local, at, domain = address.rpartition(b"@")
-        if self.my_host is not None and at and ip4.parse_bracketed(domain) in self.my_addresses:
-            address = local + at + self.my_host
+        if self.my_host is not None and at:
+            literal = ip4.parse_bracketed(domain)
+            if literal is not None and literal in self.my_addresses:
+                address = local + at + self.my_host
         return address if len(address) <= smtp_path.LONGEST else None
 
     def refuse_sender(self, sender: bytes) -> bool:

@@ -14,6 +14,7 @@ COMM = "/proc/thread-self/comm"  # unlike /proc/self/comm it stays writable afte
 
 _set: "Callable[[str], None] | None" = None
 _tried = False
+_shown: list[str] = []
 
 
 def _load() -> "Callable[[str], None] | None":
@@ -49,6 +50,10 @@ def load() -> None:
 
 def set_title(argv: list[str]) -> None:
     """Show `argv` as this process's command line, and its first word as the process's name."""
+    global _shown
+    if argv == _shown:
+        return
+    _shown = argv
     load()
     base = argv[0].rsplit("/", 1)[-1]
     if _set is not None:

@@ -22,7 +22,10 @@ class Ours:
     smtp, pop3 = 25, 110
     domain = FQDN
     sendmail = "/var/qmail/bin/sendmail"
-    settings = tuple(f"control/{name}: {value}" for name, value in CONTROLS.items())
+    settings = (
+        *(f"control/{name}: {value}" for name, value in CONTROLS.items()),
+        "tcpserver -H: no look-up of names",
+    )
 
     def __init__(self, rig: Rig) -> None:
         self._rig, self._waiting = rig, 0
@@ -32,6 +35,7 @@ class Ours:
         for name, value in CONTROLS.items():
             self.control(name, value)
         self.system.sh(f"echo '{RELAY}' >/etc/tcp.smtp && qmailctl cdb")
+        self.system.sh("sed -i 's/ -v -R / -v -R -H /' /var/qmail/supervise/qmail-smtpd/run")
         self._svscan = len(rig.machine.started)
         self.system.start_svscan()
         self.system.wait_up()
