@@ -12,9 +12,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.support.world import IS_ROOT, Place, World, temporary_directory
 
 # A busy machine is no fault: no example fails because it took long. Nothing is kept between runs.
-settings.register_profile(
-    "steady", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
+STEADY = settings(deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("steady", STEADY)
+settings.register_profile("long", STEADY, max_examples=20 * STEADY.max_examples)
 settings.load_profile("steady")
 
 

@@ -127,6 +127,40 @@ def test_credentials_that_the_subprogram_has_enough_of(place: Place, home: Home)
     assert log == b"qmail-popup: PID log-in failed for " + b"j" * 300 + b" from 10.0.0.1: not read\n"
 
 
+# Takes no more from this project than the interface: descriptor 3, exit codes, the environment.
+OTHER_CHECKPASSWORD = """#!/usr/bin/python3 -IS
+import os, sys
+name, password, stamp, rest = os.read(3, 600).split(b"\\0")
+os.close(3)
+if (name, password, stamp[:1], rest) != (b"joe", b"secret", b"<", b""):
+    os._exit(1)
+os.chdir("joe")
+os.environ.update(USER="joe", HOME=os.getcwd(), SHELL="/bin/sh")
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_another_checkpassword(place: Place, home: Home) -> None:
+    for part in ("new", "cur", "tmp"):
+        (place.path / "joe/Maildir" / part).mkdir(parents=True)
+    message = place.path / "joe/Maildir/new/1.1.x"
+    message.write_bytes(b"\nto joe\n")
+    os.utime(message, (1, 1))  # one of this very second would not be listed
+    other = place.path / "other"
+    other.write_text(OTHER_CHECKPASSWORD)
+    other.chmod(0o755)
+    place.own()
+    popup = (home.file("bin/qmail-popup"), "x", str(other), home.file("bin/qmail-pop3d"), "Maildir")
+    for password, answer in ((b"wrong", b"-ERR authorization failed\r\n"), (b"secret", b"+OK \r\n")):
+        talk = Client(place, *popup)
+        talk.stream.readline()
+        assert talk.say(b"user joe", b"pass " + password) == answer
+        if password == b"secret":
+            assert talk.say(b"retr 1").startswith(b"+OK")
+            assert [talk.stream.readline() for _ in range(3)][1:] == [b"to joe\r\n", b"\r\n"]
+        assert (b" log-in of joe " in talk.end()[2]) is (password == b"secret")
+
+
 def test_errors_of_the_subprogram_go_to_the_log(client: Callable[..., Client]) -> None:
     talk = client("echo secret of the house >&2; exit 1")
     talk.stream.readline()
