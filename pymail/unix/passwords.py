@@ -1,7 +1,7 @@
 """Whose password this is: an account of the system, or a virtual mailbox
 
-Whoever tries names learns nothing from the time it takes: for a name that nobody has, a password is
-hashed all the same. Source: checkpassword manual; shadow(5); Dovecot's passwd-file.
+Whoever tries names learns nothing from the time it takes: every refusal costs one hash of each kind that
+anybody here has. Source: checkpassword manual; shadow(5); crypt(5); Dovecot's passwd-file.
 """
 
 import os
@@ -16,13 +16,16 @@ from pysvc.unix.files import read_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
 SHADOW = "/etc/shadow"
 PASSWD = ("users", "passwd")  # below the home
 ROUNDS = 20000                # of SHA-512 for the mailboxes made here, 10 ms
 PATTERN = f"$6$rounds={ROUNDS}$aaaaaaaaaaaaaaaa$"  # hashed against where there is no hash
 ROOM = 64 << 20               # bytes of memory that a hash may take beyond the process's limit
+DES = b"13 characters"        # how the oldest hashes look
+PARAMETERS = {b"2a": 2, b"2b": 2, b"2x": 2, b"2y": 2, b"7": 11, b"gy": 9, b"y": 9}  # bytes between $ and salt
+ROUNDS_LENGTH = len("rounds=999999999")
 _SALT = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -36,18 +39,68 @@ class Account:
         self.home, self.shell = home, shell
 
 
+class _Secret:
+    """What a password is compared with: a hash for crypt(), or plain text; an empty one equals nothing."""
+
+    __slots__ = ("cost", "plain", "stored")
+
+    def __init__(self, stored: bytes, plain: bool = False) -> None:
+        self.stored, self.plain = stored, plain
+        self.cost = None if plain else _cost(stored)
+
+    def equals(self, password: bytes) -> bool:
+        if not self.stored:
+            return False
+        if self.plain:
+            return equal(self.stored, password)
+        made = _crypt(password, os.fsdecode(self.stored))
+        return made is not None and equal(os.fsencode(made), self.stored) and is_utf8(password)
+
+
 def verify(home: Home, login: bytes, password: bytes) -> Account | None:
     """The account or mailbox of a login name, if the password is right.
 
     A system account comes first and hides a mailbox of its name; in a private instance there are only
     mailboxes. Raises OSError for trouble that may pass.
     """
-    found = None if home.private else _system(login)
-    account, matches = found or _mailbox(home, login) or (None, _nobody(home))
-    return account if matches(password) else None
+    found = (None if home.private else _system(login)) or _mailbox(home, login)
+    if found is not None and found[1].equals(password):
+        return found[0]
+    _hash_as_others(home, password, found[1].cost if found is not None else None)
+    return None
 
 
-def _system(login: bytes) -> "tuple[Account, Callable[[bytes], bool]] | None":
+def _hash_as_others(home: Home, password: bytes, done: bytes | None) -> None:
+    """Hash a password that is wrong once more for each kind of hash that anybody has.
+
+    done: the cost of the hash that was compared; None where nothing was hashed.
+    """
+    costs = {cost: stored for stored in _everybodys(home) if (cost := _cost(stored)) is not None}
+    for cost, stored in (costs or {b"": PATTERN.encode()}).items():
+        if cost != done:
+            _crypt(password, os.fsdecode(stored))
+
+
+def _everybodys(home: Home) -> "Iterator[bytes]":
+    """The second fields of all lines of the password files, without Dovecot's scheme."""
+    for content in (b"" if home.private else _shadow_file(), _mailbox_file(home)):
+        for line in content.split(b"\n"):
+            fields = line.split(b":", 2)
+            if len(fields) > 1:
+                yield fields[1].rpartition(b"}")[2]
+
+
+def _cost(stored: bytes) -> bytes | None:
+    """What decides how long crypt() takes: method and parameters, without the salt; None for no hash."""
+    if stored.startswith(b"$"):
+        method, parameters = (*stored.split(b"$"), b"", b"")[1:3]
+        length = ROUNDS_LENGTH if parameters.startswith(b"rounds=") else PARAMETERS.get(method, 0)
+        return method + b"$" + parameters[:length]
+    is_des = len(stored) == len(DES) and not stored.translate(None, _SALT.encode())
+    return DES if is_des else None
+
+
+def _system(login: bytes) -> tuple[Account, _Secret] | None:
     try:
         entry = pwd.getpwnam(os.fsdecode(login))
     except KeyError:
@@ -58,7 +111,7 @@ def _system(login: bytes) -> "tuple[Account, Callable[[bytes], bool]] | None":
         shell=os.fsencode(entry.pw_shell),
     )  # fmt: skip
     stored = _shadow(name)
-    return account, _crypted(os.fsencode(entry.pw_passwd) if stored is None else stored)
+    return account, _Secret(os.fsencode(entry.pw_passwd) if stored is None else stored)
 
 
 def _shadow(name: bytes) -> bytes | None:
@@ -77,7 +130,7 @@ def _shadow_file() -> bytes:
         return b""
 
 
-def _mailbox(home: Home, login: bytes) -> "tuple[Account, Callable[[bytes], bool]] | None":
+def _mailbox(home: Home, login: bytes) -> tuple[Account, _Secret] | None:
     """The mailbox of an address; a name without domain is one of control/me."""
     content = _mailbox_file(home)
     if not content:
@@ -103,37 +156,10 @@ def _mailbox_file(home: Home) -> bytes:
         return b""
 
 
-def _by_scheme(entry: passwdfile.Entry) -> "Callable[[bytes], bool]":
-    if entry.scheme in passwdfile.PLAIN_SCHEMES and entry.hash:
-        return lambda password: equal(entry.hash, password)
-    return _crypted(entry.hash if entry.scheme in passwdfile.CRYPT_SCHEMES else b"")
-
-
-def _nobody(home: Home) -> "Callable[[bytes], bool]":
-    """What takes as long as a wrong password of one whom this place knows, and never matches."""
-    stored = [entry.hash for entry in passwdfile.parse(_mailbox_file(home))]
-    if not home.private:
-        stored = [line.split(b":")[1] for line in _shadow_file().split(b"\n") if b":" in line] + stored
-    pattern = next((one for one in stored if one.startswith(b"$")), b"")
-
-    def never(password: bytes) -> bool:
-        _crypt(password, os.fsdecode(pattern) or PATTERN)
-        return False
-
-    return never
-
-
-def _crypted(stored: bytes) -> "Callable[[bytes], bool]":
-    """Whether crypt() makes `stored` of a password."""
-
-    def matches(password: bytes) -> bool:
-        made = _crypt(password, os.fsdecode(stored))
-        if made is None:
-            _crypt(password, PATTERN)  # a locked account shall not answer at once
-            return False
-        return equal(os.fsencode(made), stored) and is_utf8(password)
-
-    return matches
+def _by_scheme(entry: passwdfile.Entry) -> _Secret:
+    if entry.scheme in passwdfile.PLAIN_SCHEMES:
+        return _Secret(entry.hash, plain=True)
+    return _Secret(entry.hash if entry.scheme in passwdfile.CRYPT_SCHEMES else b"")
 
 
 def is_utf8(password: bytes) -> bool:

@@ -3,6 +3,7 @@
 import resource
 from collections.abc import Callable
 from pathlib import Path
+from pwd import struct_passwd
 
 import pytest
 
@@ -115,14 +116,47 @@ def salts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-@pytest.mark.parametrize("login", [b"joe@x", b"nobody@x", b"locked@x"])
-def test_every_refusal_takes_one_hash_of_a_kind(home: Home, salts: list[str], login: bytes) -> None:
-    stored = f"$6$rounds={passwords.ROUNDS}$aaaaaaaa$xxx"
-    write(home, f"joe@x:{stored}:::::", "locked@x:!:::::")
-    assert passwords.verify(home, login, b"p") is None
-    assert [salt.partition("aaaa")[0] for salt in salts if salt.startswith("$")] == [
-        f"$6$rounds={passwords.ROUNDS}$"
-    ]
+KINDS = {"sam": "$6$rounds=1000$abcdefgh$", "joe@x": "$6$rounds=1001$abcdefgh$",
+         "jane@x": "$5$rounds=1000$abcdefgh$", "jim@x": "$5$rounds=1000$hgfedcba$",
+         "old@x": "ab"}  # fmt: skip
+LOGINS = [b"sam", b"joe@x", b"joe", b"jane@x", b"jim@x", b"old@x", b"plain@x", b"locked@x", b"closed",
+          b"odd", b"bare", b"root@x", b"nobody", b"nobody@x", b"", b"joe@y"]  # fmt: skip
+
+
+@pytest.mark.parametrize("login", LOGINS)
+@pytest.mark.parametrize("password", [b"wrong", b"", b"\xff", b"x" * 500])
+def test_every_refusal_takes_one_hash_of_each_kind(
+    home: Home, salts: list[str], login: bytes, password: bytes, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    """Accounts and mailboxes with hashes of several kinds, without, and names that nobody has."""
+    hashes = {user: hash_of("secret", salt) for user, salt in KINDS.items()}
+    shadow = tmp_path / "shadow"
+    shadow.write_text(f"sam:{hashes['sam']}:1::\nclosed:!{hashes['sam']}:1::\nodd:*:1::\nbare::1::\n")
+    monkeypatch.setattr(passwords, "SHADOW", str(shadow))
+    accounts = {name: (name, "x", 1, 1, "", "/", "") for name in ("sam", "closed", "odd", "bare")}
+    monkeypatch.setattr(passwords.pwd, "getpwnam", lambda name: struct_passwd(accounts[name]))
+    home.private = False
+    mailboxes = [f"{user}:{{CRYPT}}{stored}:1:1:::" for user, stored in hashes.items() if user != "sam"]
+    others = ["plain@x:{PLAIN}p:1:1:::", "locked@x:!:1:1:::", f"root@x:{hashes['joe@x']}:0:0:::"]
+    write(home, "# a comment", *mailboxes, *others)
+    del salts[:]
+    assert passwords.verify(home, login, password) is None
+    effective = [salt for salt in salts if salt[0] not in "!*"]
+    assert sorted(salt[:14] if salt[0] == "$" else "DES" for salt in effective) == [
+        "$5$rounds=1000", "$6$rounds=1000", "$6$rounds=1001", "DES",
+    ]  # fmt: skip
+
+
+def test_costs() -> None:
+    """The same for all hashes that differ by their salt alone."""
+    more = ("$7$CU..../....abcdefgh$", "$2y$05$abcdefghijklmnopqrstuu", "$gy$j9T$abcdefghijklmnop$")
+    for salt in (*SALTS, *more):
+        costs = {passwords._cost(hash_of("x", salt.replace("ab", start)).encode()) for start in ("ab", "cd")}
+        assert len(costs) == 1 and None not in costs
+    assert passwords._cost(b"$2b$05$x") != passwords._cost(b"$2b$06$x")
+    for none in (b"", b"x", b"*", b"!$6$x$y", b"{PLAIN}secret1"):
+        assert passwords._cost(none) is None
 
 
 def test_one_hash_where_there_is_nobody(home: Home, salts: list[str]) -> None:
