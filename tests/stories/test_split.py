@@ -1,8 +1,10 @@
 """A queue that was made with another conf-split: all programs find it and go on with it"""
 
 import os
+import re
 import signal
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from pymail.queue import layout
 from pymail.unix.home import Home
 from tests.support.homes import private_home, queued
 from tests.support.private_system import PrivateSystem
+from tests.support.queue_states import QueueCheck
 from tests.support.world import Place, eventually
 
 SPLITS = [1, 7, 24, 401]  # 24 is no prime
@@ -24,26 +27,70 @@ def system(place: Place, request: pytest.FixtureRequest) -> Iterator[PrivateSyst
     return PrivateSystem(place, request.param)
 
 
-def preprocessed(system: PrivateSystem) -> int:
-    """A message in delivery, as a C qmail-send leaves it; its number."""
-    path = Path(system.home.file("queue/pid/1.1.1"))
-    path.write_bytes(b"Subject: old\n\nhello\n")
+RECEIVED = b"Received: (qmail 45 invoked by uid 1000); 26 Sep 1995 04:46:54 -0000\n"
+OLD = 37 * 3600  # seconds; strays go after 36 hours
+INFO = b"Fbox@mail.test\0"
+TODO = b"u1000\0p45\0" + INFO + b"Tbox@mail.test\0"
+BOX = b"Tbox@mail.test\0"
+FAILED = b"<gone@mail.test>:\nNot here.\n\n"
+# What C programs may leave: name, files besides mess, whether box gets it; a `+` behind the name: it is old
+STATES: list[tuple[str, dict[str, bytes], bool]] = [
+    ("S2", {}, False), ("S2+", {}, False), ("S3", {"intd": TODO[:9]}, False), ("S3+", {"intd": b""}, False),
+    ("S4", {"intd": TODO, "todo": TODO}, True), ("S4+", {"todo": TODO}, True),
+    ("S4-begun", {"todo": TODO, "info": INFO[:3], "local": b"Tx", "remote": b"Dy@z\0"}, True),
+    ("S5", {"info": INFO, "local": b"Dgone@mail.test\0" + BOX}, True),
+    ("S5-one-channel", {"info": INFO, "local": BOX, "remote": b"Dx@far.test\0"}, True),
+    ("S5-done", {"info": INFO, "local": b"Dgone@mail.test\0"}, False),
+    ("S5-info", {"info": INFO}, False),
+    ("S5-bounce", {"info": INFO, "local": b"Dgone@mail.test\0", "bounce": FAILED}, False),
+    ("S5-bounce-going-on", {"info": INFO, "local": b"Dgone@mail.test\0" + BOX, "bounce": FAILED}, True),
+]  # fmt: skip
+
+
+def leave(system: PrivateSystem, name: str, files: dict[str, bytes]) -> int:
+    """A message as C programs leave it; its number."""
+    path = system.queue / "pid/1.1.1"
+    path.write_bytes(RECEIVED + f"Subject: {name}\n\nhello\n".encode())
     number = path.stat().st_ino
     path.rename(system.path("mess", number))
-    system.path("info", number).write_bytes(b"Fme@mail.test\0")
-    system.path("local", number).write_bytes(b"Dgone@mail.test\0Tbox@mail.test\0")
-    for kind in ("mess", "info", "local"):
-        os.chown(system.path(kind, number), system.home.owner, system.home.gid("qmail"))
+    if name.endswith("+"):
+        os.utime(system.path("mess", number), (time.time() - OLD, time.time()))
+    for kind, content in files.items():
+        flat = system.queue / kind / str(number)
+        path = flat if kind in ("intd", "todo", "bounce") else system.path(kind, number)
+        if kind == "todo" and "intd" in files:
+            os.link(system.queue / "intd" / str(number), path)
+        else:
+            path.write_bytes(content)
+            path.chmod(0o644 if kind in ("intd", "todo") else 0o600)
+            os.chown(path, system.home.owner, system.home.gid("qmail"))
+    os.chown(system.path("mess", number), system.home.owner, system.home.gid("qmail"))
     return number
 
 
+def test_every_legal_state(system: PrivateSystem) -> None:
+    numbers = {name: leave(system, name, files) for name, files, _ in STATES}
+    check = QueueCheck(system.queue, system.split)
+    assert check.complaints == []
+    assert check.states == {number: name[:2] for name, number in numbers.items()}
+    system.start()
+    young = {numbers["S2"], numbers["S3"]}
+    eventually(lambda: system.numbers() == young, what="the end of all but what may be alive")
+    box = Path(system.home.file("alias/box.mbox")).read_text()
+    delivered = Counter(re.findall(r"^Delivered-To: box@mail\.test\n.*\nSubject: (.*)$", box, re.MULTILINE))
+    assert delivered == Counter(name for name, _, delivered in STATES if delivered)
+    assert box.count(FAILED.decode()) == 2
+    assert not re.findall("^(?:warning|alert): .*", system.log.read_text(), re.MULTILINE)
+
+
 def test_what_is_there_is_continued(system: PrivateSystem) -> None:
-    old = preprocessed(system)
+    old = leave(system, "old", {"info": INFO, "local": b"Dgone@mail.test\0" + BOX})
     system.program("qmail-inject", "box", stdin=b"Subject: new\n\nhello\n")
     (new,) = system.numbers() - {old}
     assert system.path("mess", new).stat().st_ino == new
     assert system.program("qmail-qstat").startswith("messages in queue: 2\n")
-    assert f"  #{old}  20  <me@mail.test> \n  done\tlocal\tgone@mail.test\n" in system.program("qmail-qread")
+    listed = f"  #{old}  {len(RECEIVED) + 20}  <box@mail.test> \n  done\tlocal\tgone@mail.test\n"
+    assert listed in system.program("qmail-qread")
     assert f"\nsubdirectory split: {system.split}.\n" in system.program("qmail-showctl")
     system.start()
     for number in (old, new):
@@ -101,3 +148,22 @@ def test_what_tells_the_split_is_made_first(place: Place) -> None:
         os.rmdir(home.file("queue/mess", str(part)))
     make_tree(home)
     assert len(os.listdir(home.file("queue/mess"))) == layout.SPLIT
+
+
+def test_nobody_can_tell(place: Place) -> None:
+    """Where mess cannot be looked into nothing is begun; qmail-showctl says what is usual."""
+    system = PrivateSystem(place, 7)
+    (system.queue / "mess").chmod(0)
+    system.start()
+    assert system.running.wait() == 111
+    words = "unable to tell into how many parts the queue is split"
+    assert system.log.read_text() == f"alert: cannot start: {words}\n"
+    reason = f"unable to opendir {system.queue}/mess: access denied"
+    for name, said in {
+        "qmail-clean": (111, f"qmail-clean: fatal: {reason}\n"),
+        "qmail-qstat": (111, f"qmail-qstat: fatal: {reason}\n"),
+        "qmail-qread": (111, "fatal: unable to opendir mess: access denied\n"), "qmail-queue": (64, ""),
+    }.items():  # fmt: skip
+        done = place.run(system.home.file("bin", name))
+        assert (done.returncode, (done.stdout + done.stderr).decode()) == said, name
+    assert "\nsubdirectory split: 23.\n" in system.program("qmail-showctl")
