@@ -32,12 +32,12 @@ def replace(env: dict[bytes, bytes]) -> None:
     Only what differs is touched: most programs of a chain change little, and every variable that is set
     costs a forked child pages of its own.
     """
-    zone = os.environb.get(b"TZ")
-    for name in list(os.environb):
-        if name and name not in env:  # a nameless entry, `=x=y`, cannot be reached
+    now: dict[bytes, bytes] = os.environb._data  # type: ignore[attr-defined]  # to compare without a loop
+    zone = now.get(b"TZ")
+    for name in now.keys() - env.keys():
+        if name:  # a nameless entry, `=x=y`, cannot be reached
             del os.environb[name]
-    for name, value in env.items():
-        if os.environb.get(name) != value:
-            os.environb[name] = value
-    if os.environb.get(b"TZ") != zone:
+    for name, value in env.items() - now.items():
+        os.environb[name] = value
+    if now.get(b"TZ") != zone:
         time.tzset()  # the C library looks at TZ only once
