@@ -1,9 +1,10 @@
 """How cost grows: messages in the queue, recipients, message size, connections, log volume; needs root
 
-    .venv/bin/python -m tests.bench.growth [--runs N] [--quick] [--only NAME,NAME] [--disk DIR]
+    .venv/bin/python -m tests.bench.growth [--runs N] [--quick] [--only NAME,NAME] [--disk DIR] [--as-is]
                                            [--json PATH] [--svg PATH]
 
-The same systems as tests.bench.mail, the same way of counting; medians of interleaved runs, 3 unless named.
+The same systems and disk as tests.bench.mail, the same way of counting; medians of interleaved runs, 3 unless
+named.
 Prints every point, and draws them as small charts side by side. --quick: no queue of 100 000 messages, and
 one run unless --runs says otherwise.
 """
@@ -97,6 +98,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", default="", help=", ".join([*AXES, "logs"]))
     parser.add_argument("--disk", type=Path)
+    parser.add_argument("--as-is", action="store_true")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--svg", type=Path)
     return parser.parse_args()
@@ -190,7 +192,7 @@ def main() -> int:
     facts: dict[str, Any] = {}
     measured: dict[str, list[Point]] = {}
     if axes:
-        with rig(options.disk) as the_rig:
+        with rig(options.disk, options.as_is) as the_rig:
             facts = report.machine(the_rig.disk)
             pair = Pair(the_rig, runs)
             measured = {name: pair.measure(steps) for name, steps in axes.items()}

@@ -30,6 +30,7 @@ for program in /usr/bin/python3 /usr/lib/postfix/sbin/master /usr/lib/postfix/sb
     ldd $program | sed -n 's/.* \\(\\/[^ ]*\\) (.*/\\1/p' | xargs -r realpath
 done | sort -u | while read -r file; do cp -a "$file" "$file.own"; mv "$file.own" "$file"; done
 """
+IMAGE = 8 << 30  # bytes of a file system in a file
 MEMORY_ONLY = ("tmpfs", "overlay", "ramfs")
 
 
@@ -121,17 +122,49 @@ class Rig:
         shutil.rmtree(self.dumps, ignore_errors=True)
 
 
+def lacks_journal(folder: Path) -> bool:
+    """Whether a directory lies on an ext4 without a journal, as Debian's installer makes none."""
+    if file_system(folder) != "ext4":
+        return False
+    words = ["findmnt", "--noheadings", "--output", "SOURCE", "--target", str(folder)]
+    source = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+    device = os.path.basename(os.path.realpath(source))
+    return not any(Path("/proc/fs/jbd2").glob(f"{device}-*"))
+
+
 @contextlib.contextmanager
-def rig(disk: "Path | None" = None) -> Iterator[Rig]:
-    """A machine on a fresh directory below `disk`; everything ends with the block."""
+def journaled(folder: Path) -> Iterator[Path]:
+    """A new ext4 with a journal, in a file in `folder`."""
+    image, point = folder / "image", folder / "disk"
+    point.mkdir()
+    with image.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, IMAGE)
+    subprocess.run(["mkfs.ext4", "-q", "-F", str(image)], check=True)
+    subprocess.run(["mount", "-o", "loop", str(image), str(point)], check=True)
+    try:
+        yield point
+    finally:
+        subprocess.run(["umount", "--lazy", str(point)], check=True)
+
+
+@contextlib.contextmanager
+def rig(disk: "Path | None" = None, as_it_is: bool = False) -> Iterator[Rig]:
+    """A machine on a fresh directory below `disk`; everything ends with the block.
+
+    Where the disk is an ext4 without a journal, on which nothing that is synced shares a commit, an ext4 that
+    has one is made in a file there, unless the disk is to be taken as it is.
+    """
     if os.geteuid():
         raise SystemExit("needs root: a private machine has accounts and ports of its own")
-    base = Path(tempfile.mkdtemp(prefix="pymail-bench-", dir=disk or "/var/tmp"))
-    base.chmod(0o755)
+    folder = Path(tempfile.mkdtemp(prefix="pymail-bench-", dir=disk or "/var/tmp"))
+    folder.chmod(0o755)
     try:
-        if (kind := file_system(base)) in MEMORY_ONLY:
-            raise SystemExit(f"{base.parent} is {kind}, no disk: name another directory with --disk")
-        with machine() as here:
+        if (kind := file_system(folder)) in MEMORY_ONLY:
+            raise SystemExit(f"{folder.parent} is {kind}, no disk: name another directory with --disk")
+        with contextlib.ExitStack() as stack:
+            plain = as_it_is or not lacks_journal(folder)
+            base = folder if plain else stack.enter_context(journaled(folder))
+            here = stack.enter_context(machine())
             the_rig = Rig(here, base)
             try:
                 the_rig.bind()
@@ -142,4 +175,4 @@ def rig(disk: "Path | None" = None) -> Iterator[Rig]:
             finally:
                 the_rig.close()
     finally:
-        shutil.rmtree(base, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
