@@ -22,10 +22,11 @@ from types import FrameType
 from hypothesis import HealthCheck, given, seed, settings, target
 
 from tests.fuzz.inputs import chunks, inputs
-from tests.fuzz.parsers import PARSERS, Parser
+from tests.fuzz.parser import Parser
+from tests.fuzz.parsers import PARSERS
 
-EXAMPLES = 500     # between two looks at the clock
-LONGEST = 4096     # bytes of an input that atheris makes
+EXAMPLES = 500  # between two looks at the clock
+LONGEST = 4096  # bytes of an input that atheris makes
 OURS = (f"{os.sep}pysvc{os.sep}", f"{os.sep}pymail{os.sep}")
 Line = tuple[str, int]
 

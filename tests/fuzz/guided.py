@@ -1,4 +1,4 @@
-"""One parser under atheris: `python -m tests.fuzz.guided PARSER [libFuzzer options] CORPUS`; see tests.fuzz"""
+"""One parser under atheris: `python -m tests.fuzz.guided PARSER [option of libFuzzer ...] CORPUS`"""
 
 import sys
 

@@ -4,7 +4,7 @@ import random
 
 from hypothesis import strategies as st
 
-from tests.fuzz.parsers import Parser
+from tests.fuzz.parser import Parser
 
 Blocks = list[bytes]
 

@@ -96,7 +96,6 @@ def test_what_a_fault_looks_like(place: Place, home: Home) -> None:
 # --- files ---
 
 
-
 def scatter(folder: Path, names: Iterable[str], language: str, rng: random.Random) -> None:
     for name in names:
         (folder / name).write_bytes(garbage(PARSERS[language], rng, 400))
