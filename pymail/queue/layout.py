@@ -7,6 +7,10 @@ the queue was made: whoever works on a queue calls learn() first. All paths are 
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 SPLIT = 23         # parts of each split directory in the queues that are made here
 TCPTO_SIZE = 1024  # bytes of lock/tcpto
 
@@ -54,13 +58,14 @@ def learn(queue: str) -> int:
 
 def parts_of(directory: str) -> int:
     """How many parts a split directory has, by the highest of them; 0 if none. Raises OSError."""
-    names = os.listdir(directory)
+    with os.scandir(directory) as entries:
+        names = [entry.name for entry in entries if entry.is_dir()]
     return max((int(name) + 1 for name in names if name.isascii() and name.isdigit()), default=0)
 
 
-def parts(kind: str) -> list[str]:
-    """The parts of a split directory: parts("mess") is ["mess/0", "mess/1", …]."""
-    return [f"{kind}/{part}" for part in range(_split)]
+def parts(kind: str) -> "Iterator[str]":
+    """The parts of a split directory: "mess/0", "mess/1", …"""
+    return (f"{kind}/{part}" for part in range(_split))
 
 
 def messid(number: int) -> bytes:

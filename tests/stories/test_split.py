@@ -150,6 +150,18 @@ def test_what_tells_the_split_is_made_first(place: Place) -> None:
     assert len(os.listdir(home.file("queue/mess"))) == layout.SPLIT
 
 
+def test_what_lies_beside_the_parts(place: Place) -> None:
+    """A message that somebody has put there has no say, nor has what is no number."""
+    system = PrivateSystem(place, 7)
+    (system.queue / "mess/4711").write_bytes(b"")
+    (system.queue / "mess/x").mkdir()
+    (system.queue / "mess/\u0669").mkdir()
+    assert "\nsubdirectory split: 7.\n" in system.program("qmail-showctl")
+    system.program("qmail-inject", "box", stdin=b"\nhello\n")
+    (number,) = system.numbers() - {4711}
+    assert system.path("mess", number).exists()
+
+
 def test_nobody_can_tell(place: Place) -> None:
     """Where mess cannot be looked into nothing is begun; qmail-showctl says what is usual."""
     system = PrivateSystem(place, 7)
