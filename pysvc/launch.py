@@ -164,6 +164,17 @@ def become(argv: list[str], env: dict[bytes, bytes] | None) -> None:
             pass  # not open
 
 
+def passes_on() -> bool:
+    """Whether a program that this process becomes finds descriptors besides 0, 1 and 2."""
+    for fd in _descriptors():
+        try:
+            if fd > 2 and os.get_inheritable(fd):
+                return True
+        except OSError:
+            pass  # not open
+    return False
+
+
 def _descriptors() -> "Iterable[int]":
     try:
         own = os.open("/proc/self/fd", os.O_RDONLY | os.O_CLOEXEC)

@@ -12,7 +12,7 @@ import os
 from pysvc import launch
 from pysvc.unix import environment, launchers, signals
 from pysvc.unix.strerr import TEMPORARY
-from pysvc.workers import HIGHEST
+from pysvc.workers import highest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _close_all_but(kept: set[int]) -> None:
     for fd in sorted(kept):
         os.closerange(first, fd)
         first = fd + 1
-    os.closerange(first, HIGHEST)
+    os.closerange(first, highest())
 
 
 def serve(channel: "Channel", name: str, work: "Callable[[bytes], int]") -> int:

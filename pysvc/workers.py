@@ -41,9 +41,13 @@ LONGEST = 65536  # bytes of a request or an answer
 DESCRIPTORS = 2  # that can come with a request
 DELIVERY = (0,), (1, 2)  # the numbers that they have in the worker: message and report
 CONNECTION = ((0, 1),)   # a client; descriptor 2 stays as it is
-HIGHEST = 1024   # above every descriptor of a spawner
 
 _FD = struct.calcsize("i")
+
+
+def highest() -> int:
+    """A number above every descriptor of this process."""
+    return max(os.sysconf("SC_OPEN_MAX"), 1024)
 
 
 class Work:
@@ -233,7 +237,7 @@ class Channel:
         """Keep this descriptor, and nothing else that is the spawner's, neither files nor signals."""
         signals.reset_caught()
         os.closerange(3, fd)
-        os.closerange(fd + 1, HIGHEST)
+        os.closerange(fd + 1, highest())
         self._connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, fd)
         self._null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         launch.KEPT.update((fd, self._null))

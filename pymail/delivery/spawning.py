@@ -18,7 +18,7 @@ from pysvc import launch
 from pysvc.unix import signals
 from pysvc.unix.files import BLOCK, write_all
 from pysvc.unix.strerr import TEMPORARY, Fatal
-from pysvc.workers import HIGHEST, Pool, Work
+from pysvc.workers import Pool, Work, highest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -216,7 +216,7 @@ class Spawner:
         os.dup2(message, 0)
         os.dup2(writer, 1)
         os.dup2(writer, 2)
-        os.closerange(3, HIGHEST)
+        os.closerange(3, highest())
         return self._child(request)
 
     def _reap(self) -> None:

@@ -190,7 +190,7 @@ def _become_getpw(home: Home, local: bytes, writer: int) -> int:
     null = os.open("/dev/null", os.O_RDWR)
     for fd, source in enumerate((null, writer, null)):
         os.dup2(source, fd)
-    os.closerange(3, workers.HIGHEST)
+    os.closerange(3, workers.highest())
     try:
         home.become("qmailp")
     except Fatal:

@@ -24,7 +24,8 @@ everything stays as tcpserver set it. What comes without a header from a proxy, 
     tcpserver -v -R -H -l0 0 smtp proxy-server -v -f 192.0.2.7/32 -x smtp.cdb qmail-smtpd
 
 tcpserver's own rules, limits and look-ups are about the proxy; those here about the client, and what both set
-the program gets. With -v:
+the program gets. So tcpserver's rule for the proxy must not set RELAYCLIENT: it would hold for everybody.
+With -v:
 
     proxy-server: ok PID LHOST:LIP:LPORT RHOST:RIP::RPORT      (or deny)
 """
@@ -130,11 +131,11 @@ def _is_let_in(settings: Settings, ends: Ends) -> bool:
     """Tell the environment of a client, and the log; whether the rules allow it."""
     environment = settings.environment
     connection = ucspi.Connection(ends.local_port, ends.remote_ip, ends.remote_port)
-    connection.local_ip, connection.local_host = ends.local_ip, environment.get(b"TCPLOCALHOST")
-    settings.local_name = connection.local_host or b""  # nothing to be looked up
+    connection.local_ip, settings.local_name = ends.local_ip, b""  # nothing to be looked up
     names.look_up(settings, connection)
     for name in [name for name in environment if name.startswith(b"TCP6")]:
         del environment[name]
+    connection.local_host = environment.get(b"TCPLOCALHOST")  # also unknown it stays
     ucspi.apply(environment, connection.variables())
     allowed = incoming.obey_rules(settings, connection, environment)
     settings.log(b"%s %d %s" % (b"ok" if allowed else b"deny", os.getpid(), connection.log_fields()))

@@ -63,7 +63,8 @@ kernel while there is no tcpserver. SIGTERM loses no connection: one that was ac
 
 Processes: a program of this installation that allows it (qmail-smtpd, qmail-qmtpd, qmail-qmqpd, rblsmtpd,
 proxy-server) is run again in its process for a later client, up to 500 times, as long as the process still
-has its ids; so a pid may stand in the log of several connections. Idle processes end after two seconds.
+has its ids; so a pid may stand in the log of several connections. Idle processes end after two seconds. Where
+tcpserver was given descriptors for its programs besides 0, 1 and 2, each client gets a process of its own.
 
 Unlike the original, a -u or -g that does not begin with a digit is refused, where the original would take
 it as 0 and remain root. A variable without a name, which a rule can set, is not passed on. What an IDENT
@@ -78,7 +79,7 @@ import time
 from pysvc import launch, recurring
 from pysvc.engines.limits import Gate, Limit, Malformed
 from pysvc.formats import number
-from pysvc.unix import activation, hosts, incoming, tcp
+from pysvc.unix import activation, hosts, incoming, signals, tcp
 from pysvc.unix.accepting import Server
 from pysvc.unix.incoming import Settings
 from pysvc.unix.options import BadOption, complaint
@@ -201,7 +202,8 @@ class TcpServer(Server):
             self._gate = Gate(settings.per_address, settings.per_network)
         own = launch.preload(settings.program[0])
         self._prepares = own is None and not settings.waits()
-        self._reuses = own is not None and launch.reusable(own)
+        # A worker keeps nothing open: what was passed on is found in a process of one's own alone.
+        self._reuses = own is not None and launch.reusable(own) and not launch.passes_on()
 
     def print_ports(self) -> None:
         try:
@@ -276,9 +278,11 @@ class TcpServer(Server):
 
     def _work(self, channel: "Channel") -> int:
         """In a worker."""
-        return recurring.serve(
-            channel, "tcpserver", lambda request: incoming.serve(self._settings, 0, *marshal.loads(request))
-        )
+        return recurring.serve(channel, "tcpserver", self._serve_one)
+
+    def _serve_one(self, request: bytes) -> int:
+        signals.catch(signals.SIGTERM, lambda: os._exit(0))  # until its program starts, as in any other child
+        return incoming.serve(self._settings, 0, *marshal.loads(request))
 
     def _answered(self, pid: int, answer: bytes | None) -> None:
         """A worker has served its client. Where there is no answer the end of its process tells how."""

@@ -139,14 +139,12 @@ def _start(settings: Settings) -> int:
 
 
 def _listen(settings: Settings) -> _socket.socket:
-    listener = local.listen(settings.path, settings.backlog, settings.umask)
+    umask = settings.umask if settings.mode is None else ~settings.mode & 0o777
+    listener = local.listen(settings.path, settings.backlog, umask)  # at no time more may connect
     owner = [-1 if number is None else number for number in (settings.owner, settings.group)]
     with unable_to(f"change the owner of {settings.path}"):
         if owner != [-1, -1]:
             os.lchown(settings.path, *owner)
-    with unable_to(f"change the mode of {settings.path}"):
-        if settings.mode is not None:
-            os.chmod(settings.path, settings.mode)
     return listener
 
 

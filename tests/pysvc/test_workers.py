@@ -1,6 +1,7 @@
 """Workers: who gets which piece of work, when they end, and what is believed of them"""
 
 import errno
+import fcntl
 import os
 import resource
 import select
@@ -169,6 +170,26 @@ def test_descriptors(spawner: Spawner, tmp_path: Path) -> None:
         os.close(output)
         assert said[:4] == [b"text", b"0", b"1", b"2"]
         assert len(said) == 6  # its channel, and /dev/null for the time in between
+
+
+def test_descriptors_with_high_numbers(spawner: Spawner) -> None:
+    """A server of many clients has more than a thousand."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if before[1] < 4096:
+        pytest.skip("no such descriptors for this user")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, before[1]))
+    high = fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, 3000)
+
+    def body(channel: Channel) -> int:
+        channel.take()
+        channel.answer(os.path.lexists(f"/proc/self/fd/{high}"))
+        return 0
+
+    try:
+        assert spawner.do(Work("a", b"1", body)) == b"\0"
+    finally:
+        os.close(high)
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
 def test_each_begins_like_the_first(spawner: Spawner, tmp_path: Path) -> None:

@@ -55,6 +55,11 @@ def test_an_ipv6_client_of_an_ipv4_proxy(place: Place) -> None:
     )
 
 
+def test_a_local_name_that_is_not_known(place: Place) -> None:
+    done = place.run("proxy-server", "-f", "10/8", *SHOW, stdin=LINE, env={"TCPREMOTEIP": "10.1.2.3"})
+    assert "TCPLOCALHOST" not in variables(done.stdout)
+
+
 @ipv6
 def test_an_ipv4_client_of_an_ipv6_proxy(place: Place) -> None:
     found = variables(behind(place, *FROM, host="::1").talk(LINE, host="::1"))

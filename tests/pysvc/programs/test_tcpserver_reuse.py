@@ -11,8 +11,9 @@ import pytest
 
 from pysvc.workers import USES
 from tests.support.homes import private_home
+from tests.support.lookups import CLIENT, Net
 from tests.support.services import children
-from tests.support.tcp import Server, received, serve
+from tests.support.tcp import SERVERS, Server, received, serve
 from tests.support.world import Place, eventually
 
 
@@ -177,6 +178,61 @@ def test_programs_that_do_not_allow_it(place: Place) -> None:
     ends = [line for line in server.log.read_bytes().splitlines() if b" end " in line]
     assert {line.split()[2] for line in ends} == {pid.strip() for pid in pids} and len(pids) == 2
     assert all(line.endswith(b" status 1792") for line in ends)
+
+
+# All that a program inherits, but what is its connection's own.
+INHERITED = """
+env | grep -av '^TCP.*PORT=' | sort; umask; ulimit -a; ulimit -Ha; pwd; id
+grep -E 'SigP|SigI|SigB|SigC|Shd|Cap|NoNew|Seccomp' /proc/self/status
+for fd in /proc/$$/fd/*; do echo ${fd##*/} $(readlink $fd | tr -d 0-9); done
+cut -d' ' -f19 /proc/self/stat; cat /proc/self/oom_score_adj; date +%Z
+"""
+TRAPS = """127.0.0.2:allow,RBLSMTPD="-no",TZ="Asia/Tokyo",PATH="/x",A="b",TCPREMOTEIP="9.9.9.9",LC_ALL="C"
+127.0.0.3:deny,A="b"
+127.0.0.4:allow,RBLSMTPD="later",MAXCONNIP="0",DIEMSG="too many"
+:allow
+"""
+
+
+@pytest.mark.parametrize("before", ["127.0.0.2", "127.0.0.3", "127.0.0.4"])
+def test_what_an_executed_program_inherits_after_another_client(place: Place, before: str) -> None:
+    """The same as without that client; the process is the one that refused it."""
+    assert place.run("tcprules", "r.cdb", "tmp", stdin=TRAPS.encode()).stderr == b""
+    found = []
+    for clients in (["127.0.0.1"], [before, "127.0.0.1"]):
+        server = serve(place, "tcpserver", "-x", "r.cdb", "--", "rblsmtpd", "sh", "-c", INHERITED)
+        for number, source in enumerate(clients, 1):
+            with socket.create_connection(("127.0.0.1", server.port), 20, (source, 0)) as client:
+                client.sendall(b"noop\r\nmail from:<>\r\nrcpt to:<>\r\nhalf a li")
+                client.shutdown(socket.SHUT_WR)
+                said = received(client)
+            server.ended(number)
+        lines = server.log.read_text().splitlines()
+        assert len({line.split()[2] for line in lines if line.startswith("tcpserver: pid ")}) == 1
+        found.append(said)
+    assert b"TCPREMOTEIP=127.0.0.1\n" in found[0] and b"Sig" in found[0]
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_descriptors_that_were_passed_on(place: Place, server: str) -> None:
+    """As in the original the program finds them, also behind one that could serve the next client."""
+    kept, other = os.pipe()
+    try:
+        program = (str(place.world.bin / "rblsmtpd"), "readlink", f"/proc/self/fd/{kept}")
+        running = serve(place, server, "--", *program, pass_fds=[kept])
+        assert running.talk() == running.talk() == os.readlink(f"/proc/self/fd/{kept}").encode() + b"\n"
+    finally:
+        os.close(kept)
+        os.close(other)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("server", SERVERS)
+def test_sigterm_before_the_program(place: Place, server: str) -> None:
+    program = (str(place.world.bin / "rblsmtpd"), "true")
+    net = Net(place, server, "-Rlx", dns=[{CLIENT: "silent"}], signal=15, program=program)
+    assert next(line for line in net.log if line.startswith("tcpserver: end")).endswith(" status 0")
 
 
 def test_directory_and_umask(place: Place) -> None:

@@ -89,7 +89,17 @@ def test_the_client_can_write(place: Place) -> None:
 )  # fmt: skip
 def test_who_may_connect(place: Place, options: tuple[str, ...], mode: int) -> None:
     serve(place, *options, "socket", "true")
-    eventually(lambda: (place.path / "socket").stat().st_mode & 0o777 == mode)
+    assert (place.path / "socket").stat().st_mode & 0o777 == mode
+
+
+def test_at_no_time_may_more_connect(place: Place) -> None:
+    """The socket is made with its mode; later its name may have become another file's."""
+    trace = ("strace", "-qq", "-o", "trace", "-e", "trace=bind,listen,chmod,fchmod,fchmodat")
+    place.start(*trace, place.world.bin / "unixserver", "-p", "600", "socket", "true")
+    connect(place).close()
+    calls = place.path / "trace"
+    eventually(lambda: "listen(" in calls.read_text())
+    assert [line.partition("(")[0] for line in calls.read_text().splitlines()] == ["bind", "listen"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
