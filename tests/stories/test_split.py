@@ -179,3 +179,4 @@ def test_nobody_can_tell(place: Place) -> None:
         done = place.run(system.home.file("bin", name))
         assert (done.returncode, (done.stdout + done.stderr).decode()) == said, name
     assert "\nsubdirectory split: 23.\n" in system.program("qmail-showctl")
+    (system.queue / "mess").chmod(0o750)
