@@ -193,8 +193,8 @@ class Sending:
         else:
             self.requests[fd // 2] += self._decoders[fd // 2].feed(data)
 
-    def until(self, condition: Callable[[], object], what: str = "") -> None:
-        deadline = time.monotonic() + TIMEOUT
+    def until(self, condition: Callable[[], object], what: str = "", timeout: float = TIMEOUT) -> None:
+        deadline = time.monotonic() + timeout
         while not condition():
             self.pump()
             if time.monotonic() > deadline:

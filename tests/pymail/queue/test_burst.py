@@ -38,7 +38,7 @@ def test_deliveries_go_on_at_full_concurrency(sending: Sending) -> None:
         sending.commands.clear()
         return taken_up == MESSAGES
 
-    sending.until(all_taken_up, what="everything taken up")
+    sending.until(all_taken_up, what="everything taken up", timeout=180)
     assert ended >= CONCURRENCY
     assert longest_wait(sending.log) <= 2 * CHUNK
 
