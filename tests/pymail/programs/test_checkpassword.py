@@ -1,5 +1,6 @@
 """checkpassword as a process"""
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,6 +126,18 @@ def test_account_of_the_system(rooted: Rooted, user: str) -> None:
     uid, gid, folder = str(USER_IDS[user]), str(GROUP_IDS[user]), f"/var/homes/{user}"
     assert lines == [user, folder, "/bin/sh", "", folder, uid, gid, gid, ""]
     assert (done.returncode, done.stderr) == (7, b"")
+
+
+@pytest.mark.root
+def test_groups_and_dates_of_an_account(rooted: Rooted) -> None:
+    """Groups that /etc/group or the caller has are not the account's; an expired one counts."""
+    group, shadow = rooted.root / "etc/group", rooted.root / "etc/shadow"
+    group.write_text(re.sub(r"(?m)^(qmail|vmail):.*:$", r"\g<0>joe", group.read_text()))
+    shadow.write_text(re.sub(r"(?m)^(joe:[^:]*):.*$", r"\1:1:0:1:1:0:1:", shadow.read_text()))
+    assert len(rooted.run("id", "-G", "joe").stdout.split()) == 3
+    script = 'printf "joe\\0secret\\0" | { exec 3<&0 </dev/null; exec /var/checkpassword /var/show; }'
+    done = rooted.run("setpriv", f"--groups=0,1,{GROUP_IDS['nofiles']}", "sh", "-c", script)
+    assert (done.returncode, done.stdout.decode().splitlines()[7]) == (7, str(GROUP_IDS["joe"]))
 
 
 @pytest.mark.root

@@ -116,6 +116,7 @@ def test_every_address_is_tried(place: Place, client: str) -> None:
     ("limits", "timeouts"),
     [
         ("0+0", 2),  # no second round: told of at once
+        ("0", 2),    # the same: the usual 58 seconds are not for those who give a limit
         ("0+1", 2),  # silent in the first round, told of in the second
     ],
 )

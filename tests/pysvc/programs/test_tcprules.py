@@ -79,6 +79,14 @@ def test_a_full_disk_leaves_the_old_rules(place: Place) -> None:
     assert (place.path / "x.cdb").read_bytes() == b"old"
 
 
+def test_written_to_the_disk_before_it_has_the_name(place: Place) -> None:
+    trace = ("strace", "-qq", "-y", "-o", "trace", "-e", "trace=fsync,rename,renameat,renameat2,write")
+    command = (place.world.bin / "tcprules", "x.cdb", "x.tmp")
+    assert place.run(*trace, *command, stdin=b":allow\n").returncode == 0
+    calls = [line for line in (place.path / "trace").read_text().splitlines() if "x.tmp" in line]
+    assert [line.partition("(")[0] for line in calls] == ["write", "fsync", "rename"]
+
+
 def test_ipv6_rules_are_found(place: Place) -> None:
     rules = b"::1:allow,A=\"1\"\n2001:db8::deny\n:allow\n"
     assert place.run("tcprules", "x.cdb", "x.tmp", stdin=rules).returncode == 0
@@ -187,6 +195,11 @@ def test_a_network_that_is_none(place: Place) -> None:
 def test_the_empty_key(place: Place) -> None:
     assert place.run("tcprules", "x.cdb", "x.tmp", stdin=b":deny").returncode == 0
     assert place.run("tcprulescheck", "x.cdb").stdout == b"rule :\ndeny connection\n"
+
+
+def test_the_address_asked_about_where_none_is_given(place: Place) -> None:
+    assert place.run("tcprules", "x.cdb", "x.tmp", stdin=b"0.0.0.0:deny").returncode == 0
+    assert place.run("tcprulescheck", "x.cdb").stdout == b"rule 0.0.0.0:\ndeny connection\n"
 
 
 def test_check_of_what_is_no_database(place: Place) -> None:

@@ -34,6 +34,14 @@ def test_unknown_names_are_removed(place: Place, server: str, answer: object) ->
 
 
 @both
+def test_the_banner_comes_before_look_ups(place: Place, server: str) -> None:
+    """Whose child is ended as soon as it asks; the C program's is then silent as well."""
+    banner = ("-B", "BANNER=early\n")
+    net = Net(place, server, "-Rlx", *banner, dns=[{CLIENT: "silent"}], signal=15, program=("env",))
+    assert net.variables == {"BANNER": "early"}
+
+
+@both
 @pytest.mark.parametrize("answer", ["forged", "oversized"])
 def test_packets_that_do_not_count(place: Place, server: str, answer: str) -> None:
     assert Net(place, server, "-Rlx", dns=[{CLIENT: answer}]).variables == {"TCPLOCALHOST": "x"}

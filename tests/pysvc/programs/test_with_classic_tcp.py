@@ -6,6 +6,7 @@ What differs on purpose is left out of what is generated: IPv6 and networks in r
 import itertools
 import os
 import re
+import socket
 import subprocess
 from pathlib import Path
 
@@ -133,6 +134,46 @@ def test_usage_and_missing_programs(place: Place, name: str) -> None:
 def complaints(errors: bytes) -> bytes:
     """Without what recordio's copier says: how far that gets before the program has ended is chance."""
     return re.sub(rb"\d+ [<>] .*\n", b"", errors)
+
+
+RUNNING = {  # what stands before the program
+    "tcpclient": ["-RHl0", "127.0.0.1", "{port}"], "rblsmtpd": [], "recordio": [], "fixcrio": [], "argv0": [],
+    "tcpserver": [],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_programs_that_can_and_cannot_be_run(place: Place, name: str) -> None:
+    """Found along PATH or not, no file, a directory, without permission, without interpreter."""
+    (place.path / "dir/true").mkdir(parents=True)
+    for file, mode in (("plain", 0o644), ("script", 0o755), ("dir/echo", 0o644)):
+        (place.path / file).write_text("exit 3\n")
+        (place.path / file).chmod(mode)
+    (place.path / "loop").symlink_to("loop")
+    place.own()
+    paths = ["/nowhere:/bin", "dir:/bin", "dir:/nowhere", "", "plain:/bin", "loop:/bin"]
+    programs = [("true", path) for path in paths] + [("echo", path) for path in paths]
+    programs += [(f"./{file}", "/bin") for file in ("dir", "plain", "script", "plain/x", "loop", "no")]
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+        port = str(listener.getsockname()[1])
+        for program, path in programs:
+            outcomes = []
+            for at in (place.world.bin, BIN):
+                if name == "tcpserver":
+                    outcomes.append(served_by(place, at, program, path))
+                    continue
+                before = [word.format(port=port) for word in RUNNING[name]]
+                done = place.run(at / name, *before, program, "x", env={"PATH": path})
+                outcomes.append((done.returncode, done.stdout, complaints(done.stderr)))
+            assert outcomes[0] == outcomes[1], (program, path)
+
+
+def served_by(place: Place, at: Path, program: str, path: str) -> object:
+    running = serve(place, str(at / "tcpserver"), "--", program, "x", env={"PATH": path})
+    try:
+        return running.talk(), running.ended()
+    finally:
+        running.running.stop()
 
 
 ORDINARY = {
