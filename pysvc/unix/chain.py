@@ -59,8 +59,6 @@ def run(
     program finds as its argv[0], instead of the word that was searched for; a script never finds it.
     Raises OSError: why nothing could be run.
     """
-    if not argv[0]:
-        raise OSError(errno.EACCES, "empty program name")
     if env is not None:
         env = _named(env)
     refused = errno.ENOENT  # a number: an exception would hold the frames of this program
@@ -69,7 +67,8 @@ def run(
         if launcher is not None:
             raise Next(launcher, [path, *argv[1:]], env, prepare)
         try:
-            _execute(path, argv if name is None else [name, *argv[1:]], env, prepare)
+            # An empty word names the directories of PATH, of which each says why it cannot be run.
+            _execute(path, [name or argv[0] or path, *argv[1:]], env, prepare)
         except OSError as error:
             if error.errno in REMEMBERED:
                 refused = error.errno

@@ -1,7 +1,7 @@
 """The option parser of the classic programs (subgetopt, sgetopt)
 
 Letters cluster (`-Rt5`), a value is the rest of the word or the next word, parsing stops at the first
-word that does not begin with `-`, after `--`, or before a lone `-`.
+word that does not begin with `-`, after one that begins with `--`, or before a lone `-`.
 """
 
 from pysvc.unix.strerr import PERMANENT, Fatal
@@ -25,7 +25,7 @@ def options(arguments: list[str], letters: str) -> "Iterator[tuple[str, str]]":
     """
     while arguments and len(arguments[0]) > 1 and arguments[0][0] == "-":
         word = arguments.pop(0)
-        if word == "--":
+        if word[1] == "-":
             return
         rest = word[1:]
         while rest:
