@@ -33,7 +33,8 @@ class Tree:
     def __init__(self, place: Place, logger: Path) -> None:
         self.place = place
         (place.path / "sent").mkdir()
-        self.service = service(place, "service/a", DAEMON.format(python=place.world.python, sent=place.path / "sent"))
+        daemon = DAEMON.format(python=place.world.python, sent=place.path / "sent")
+        self.service = service(place, "service/a", daemon)
         self.log = service(place, "service/a/log", f"#!/bin/sh\nexec {logger} n1000 s16777215 ./main\n")
         self.svscan = self.scan()
         up(self.service), up(self.log)
@@ -102,7 +103,7 @@ class Tree:
     def received(self) -> dict[int, list[int]]:
         """The numbers that came of each daemon."""
         found: dict[int, list[int]] = {}
-        for file in sorted((self.log / "main").glob("@*")) + [self.log / "main/current"]:
+        for file in [*sorted((self.log / "main").glob("@*")), self.log / "main/current"]:
             for line in file.read_bytes().splitlines():
                 daemon, number, rest = line.split(b" ")
                 assert len(rest) == int(number) % 300, "torn"
