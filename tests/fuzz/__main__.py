@@ -4,8 +4,8 @@
 
 N seconds for each. Where atheris is installed it leads the inputs to code that none has reached so far;
 otherwise Hypothesis looks for inputs that run as many different lines as possible. Prints a line for each
-parser: inputs tried, lines reached. The first input that breaks a promise ends the run with exit code 1;
-it is printed, ready to become a test.
+parser: inputs tried, lines reached. An input that breaks a promise is printed, ready to become a test; then
+the exit code is 1.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -29,6 +30,7 @@ EXAMPLES = 500  # between two looks at the clock
 LONGEST = 4096  # bytes of an input that atheris makes
 OURS = (f"{os.sep}pysvc{os.sep}", f"{os.sep}pymail{os.sep}")
 Line = tuple[str, int]
+TraceFunction = Callable[[FrameType, str, object], object]
 
 
 def main() -> int:
@@ -42,11 +44,10 @@ def main() -> int:
     guided = importlib.util.find_spec("atheris") is not None
     leader = "atheris" if guided else "Hypothesis"
     print(f"seed {chosen.seed}, {leader}, {chosen.seconds:g} s each", flush=True)
+    run, sound = run_guided if guided else run_targeted, True
     for name in chosen.parsers or PARSERS:
-        run = run_guided if guided else run_targeted
-        if not run(name, chosen.seconds, random.Random(f"{chosen.seed} {name}").randrange(2**31)):
-            return 1
-    return 0
+        sound &= run(name, chosen.seconds, random.Random(f"{chosen.seed} {name}").randrange(2**31))
+    return 0 if sound else 1
 
 
 def blocks_of(data: bytes) -> list[bytes]:
@@ -64,11 +65,11 @@ def run_guided(name: str, seconds: float, number: int) -> bool:
         options = [f"-seed={number}", f"-max_len={LONGEST}", f"-artifact_prefix={corpus}/"]
         command = [sys.executable, "-m", "tests.fuzz.guided", name, *limits, *options, corpus]
         done = subprocess.run(command, capture_output=True, check=False)
-    said = done.stderr.decode(errors="replace")
+    lines = (done.stdout + done.stderr).decode(errors="replace").splitlines()
     if done.returncode:
-        print(f"{name}: seed {number}\n{said}", flush=True)
+        print(f"{name}: seed {number}", *(line for line in lines if line[:1] != "#"), sep="\n", flush=True)
         return False
-    print(f"{name:16}", next((line for line in said.splitlines() if "DONE" in line), ""), flush=True)
+    print(f"{name:16}", next((line for line in lines if "DONE" in line), ""), flush=True)
     return True
 
 
@@ -102,7 +103,7 @@ def lines_run(parser: Parser, blocks: list[bytes]) -> set[Line]:
     """The lines of our packages that an input runs."""
     seen: set[Line] = set()
 
-    def trace(frame: FrameType, event: str, _: object) -> object:
+    def trace(frame: FrameType, event: str, _: object) -> "TraceFunction | None":
         if not any(part in frame.f_code.co_filename for part in OURS):
             return None
         if event == "line":

@@ -46,8 +46,8 @@ def message_header(blocks: Blocks) -> object:
 def address_field(blocks: Blocks) -> object:
     text = b"To:" + whole(blocks)
     tokens, found = addresslist.rewrite_list(token822.parse(text), list)
-    rendered = token822.render(tokens)
-    assert token822.parse(rendered) == [(k, t) for k, t in tokens if (k, t) != (token822.ATOM, b"")]
+    if b"\\" not in text:  # as in the original, an atom loses its backslashes and gets no quotes for them
+        assert token822.parse(token822.render(tokens)) == tokens
     assert all(isinstance(token822.unquote(one), bytes) for one in found)
     return None
 

@@ -25,7 +25,7 @@ class Metered(bytes):
     def __add__(self, other: bytes) -> "Metered":  # type: ignore[override]
         return _made(bytes(self) + bytes(other))
 
-    def __radd__(self, other: bytes) -> "bytearray | Metered":
+    def __radd__(self, other: "bytes | bytearray") -> "bytearray | Metered":  # type: ignore[misc]
         if isinstance(other, bytearray):
             return other + bytes(self)
         return _made(bytes(other) + bytes(self))

@@ -3,6 +3,7 @@
 `internal bug` is what the launcher says of an exception that nobody expected.
 """
 
+import contextlib
 import os
 import random
 import re
@@ -23,7 +24,7 @@ from tests.fuzz.inputs import garbage
 from tests.fuzz.parsers import PARSERS
 from tests.support.homes import private_home, queued
 from tests.support.sending import Sending
-from tests.support.tcp import serve
+from tests.support.tcp import received, serve
 from tests.support.world import Place, Running, eventually
 
 FAULT = re.compile(rb"internal bug|Traceback|Exception ignored|Fatal Python")
@@ -178,6 +179,38 @@ def test_garbage_in_the_queue(place: Place) -> None:
     sending.close()
 
 
+def test_garbage_in_a_mailbox(place: Place, home: Home) -> None:
+    """Names of any bytes, and what is no file: every command is answered."""
+    rng, box = random.Random("mailbox"), place.path / "M"
+    for _ in range(20):
+        name = b"x" + rng.randbytes(rng.randrange(200)).translate(None, b"/\0")
+        file = os.path.join(os.fsencode(box), rng.choice([b"new", b"cur", b"tmp"]), name)
+        Path(os.fsdecode(file)).write_bytes(garbage(PARSERS["header"], rng, 200))
+    (box / "new/directory").mkdir()
+    os.mkfifo(box / "cur/fifo")
+    (box / "new/link").symlink_to("/nowhere")
+    for path in box.rglob("*"):
+        os.utime(path, (0, 0), follow_symlinks=False)
+    place.own()
+    said = b"".join(b"RETR %d\r\nTOP %d 1\r\nDELE %d\r\n" % (n, n, n) for n in range(30))
+    done = place.run("qmail-pop3d", "M", stdin=b"UIDL\r\nLIST\r\n" + said + b"QUIT\r\n")
+    assert done.returncode == 0
+    assert done.stdout.endswith(b"+OK \r\n")
+    assert b": " in done.stderr
+    sound((done.stderr,))
+
+
+@pytest.mark.parametrize("name", ["A", "\udcff\udcfe", "=", "A=B"])
+def test_garbage_in_envdir(place: Place, name: str) -> None:
+    for number, content in enumerate((b"", b"\0\0a\0", b"\xff" * 300, b"a\0b\nc", b"v" * 200_000)):
+        folder = place.path / f"env{number}"
+        folder.mkdir()
+        (folder / name).write_bytes(content)
+        done = place.run("envdir", folder, "true")
+        assert done.returncode in (0, 111)
+        sound((done.stdout, done.stderr))
+
+
 def test_garbage_in_supervise(place: Place) -> None:
     """svstat tells something of every state, and supervise obeys what it knows of any letters."""
     rng = random.Random("status")
@@ -245,6 +278,49 @@ def test_garbage_for_tcpserver(place: Place, database: bytes) -> None:
     (place.path / "r.cdb").unlink()
     assert place.run("tcprules", "r.cdb", "r.tmp", stdin=b":allow\n").returncode == 0
     assert server.talk() == b"hello\n"
+
+
+def test_garbage_for_proxy_server(place: Place) -> None:
+    """Behind tcpserver: no client gets the program without a sound header, and the next one is served."""
+    rng = random.Random("proxy")
+    server = serve(
+        place,
+        "tcpserver",
+        "-X",
+        "-x",
+        "none",
+        "--",
+        "proxy-server",
+        "-f",
+        "127.0.0.1/32",
+        "-t",
+        "5",
+        "echo",
+        "hello",
+    )
+    for _ in range(5):
+        with server.connect() as client:
+            with contextlib.suppress(OSError):  # it may be dropped before it has said all
+                client.sendall(rng.randbytes(3) + garbage(PARSERS["proxy"], rng, 300))
+                client.shutdown(socket.SHUT_WR)
+            assert received(client) == b""
+    assert server.talk(b"PROXY UNKNOWN\r\n") == b"hello\n"
+    sound((server.log.read_bytes(),))
+
+
+def test_garbage_for_fdholder(place: Place) -> None:
+    running = place.start("fdholder", "socket", "127.0.0.1", "0", stderr=subprocess.PIPE)
+    path, rng = str(place.path / "socket"), random.Random("fdholder")
+    eventually(lambda: reachable(path), what="fdholder")
+    for size in range(0, 1000, 100):
+        with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
+            client.connect(path)
+            client.sendall(rng.randbytes(size))
+    assert place.run("fdretrieve", "socket", "sh", "-c", "echo $LISTEN_FDS").stdout == b"1\n"
+    running.signal(signal.SIGTERM)
+    assert running.wait() == 0
+    assert running.process.stderr is not None
+    assert running.process.stderr.read() == b""
 
 
 def start_service(place: Place, home: Home) -> tuple[Running, str]:

@@ -5,6 +5,7 @@ thread's work until the server ends the connection.
 """
 
 import contextlib
+import os
 import re
 import socket
 import subprocess
@@ -235,7 +236,7 @@ def test_memory_for_a_line_without_end(place: Place, home: Home, kind: str) -> N
     stdin.flush()
     said = b""
     while not re.fullmatch(replies, said, re.DOTALL):
-        part = stdout.read1(4096)
+        part = os.read(stdout.fileno(), 4096)
         assert part, said
         said += part
     assert peak(running.pid) - before < 2048, kind

@@ -47,9 +47,10 @@ def test_what_is_held_is_counted() -> None:
     class Holder:
         __slots__ = ("inner",)
 
-    holder = Holder()
-    holder.inner = [b"x" * 100, {b"y" * 10: (b"z" * 1000,)}]
-    assert held(holder) > 1110
+        def __init__(self) -> None:
+            self.inner = [b"x" * 100, {b"y" * 10: (b"z" * 1000,)}]
+
+    assert held(Holder()) > 1110
 
 
 @pytest.mark.parametrize("name", STREAMS)
