@@ -106,7 +106,7 @@ class Session:
         self.current = Envelope()
         self._decoder, self._body = Decoder(), Body()
         self._sender, self._recipients = Collector(LONGEST_ADDRESS), Series(LONGEST_ADDRESS)
-        self._step = self._message
+        self._step = Session._message  # bound it would be a cycle, which only the collector ends
 
     def feed(self, data: bytes) -> "Iterator[bytes | Envelope]":
         """Blocks of a message to store, the first one perhaps empty; at its end its Envelope.
@@ -115,7 +115,7 @@ class Session:
         """
         while data:
             self.idle = False
-            event, data = self._step(data)
+            event, data = self._step(self, data)
             if event is not None:
                 yield event
 
@@ -123,7 +123,7 @@ class Session:
         stored = self._body.feed(self._decoder.feed(data))
         if self._decoder.done:
             stored += self._body.end()
-            self._step = self._take_sender
+            self._step = Session._take_sender
         envelope = self.current
         envelope.size += len(stored)
         if 0 < self._rules.databytes < envelope.size:
@@ -138,7 +138,7 @@ class Session:
             if sender is None or b"\0" in sender:
                 envelope.refusal = envelope.refusal or BAD_SENDER
             self._decoder = Decoder()
-            self._step = self._take_recipients
+            self._step = Session._take_recipients
         return None, self._sender.rest
 
     def _take_recipients(self, data: bytes) -> "tuple[bytes | Envelope | None, bytes]":

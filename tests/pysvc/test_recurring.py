@@ -1,0 +1,64 @@
+"""What programs leave behind in a process that serves one client after the other"""
+
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.homes import private_home
+from tests.support.tcp import received
+from tests.support.world import Place, eventually
+
+# tcpserver, whose processes say how many objects only the collector would find after each client: what that
+# one said, or a socket, which would later close a number that by then is the next client's.
+PROBE = """
+import gc, os, sys
+sys.path[:0] = {path!r}
+from pysvc import launch, recurring
+restore = recurring.Ground.restore
+def counting(ground):
+    os.write(2, b"left behind: %d\\n" % gc.collect())
+    restore(ground)
+recurring.Ground.restore = counting
+sys.argv = sys.argv[1:]
+launch.start("pysvc", "tcpserver", sys.argv[0])
+"""
+MAIL = b"MAIL FROM:<x@y>\r\nRCPT TO:<a@mail.test>\r\nDATA\r\n"
+NETSTRING = b"16:\nsome message\n.\n,3:x@y,13:11:a@mail.test,,"
+SAID = {
+    "rblsmtpd -b qmail-smtpd": [
+        b"QUIT\r\n", b"", MAIL + b"a\r\n.\r\nQUIT\r\n", MAIL + b"a\r\n", MAIL + b"a\nb\r\n.\r\n",
+        MAIL[:40], b"RCPT TO:<%s\r\n" % (b"x" * 70000),
+    ],
+    "qmail-qmtpd": [b"", b"x", NETSTRING, NETSTRING[:30], NETSTRING.replace(b"11:a", b"12:a")],
+    "qmail-qmqpd": [b"", b"x", b"5:abc", b"4:1:a,,"],
+    "proxy-server -f 127/8 qmail-smtpd": [
+        b"", b"EHLO x\r\n", b"PROXY TCP4 1", b"PROXY UNKNOWN\r\n",
+        b"PROXY TCP4 1.2.3.4 1.2.3.5 6 7\r\n" + MAIL + b"a\r\n.\r\n",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("program", SAID)
+def test_nothing_is_left_for_the_collector(place: Place, program: str) -> None:
+    home = Path(private_home(place).path)
+    for name in ("me", "rcpthosts"):
+        (home / "control" / name).write_text("mail.test\n")
+    (place.path / "probe").write_text(PROBE.format(path=place.world.path))
+    place.own()
+    words = [str(home / "bin" / word) if (home / "bin" / word).exists() else word for word in program.split()]
+    command = (place.world.python, "-IS", "probe", home / "bin/tcpserver", "-1RHlx", "127.0.0.1", "0", *words)
+    log = place.path / "log"
+    with log.open("wb") as err:
+        running = place.start(*command, stdout=subprocess.PIPE, stderr=err)
+    assert running.process.stdout is not None
+    port = int(running.process.stdout.readline())
+    for number, said in enumerate(SAID[program], 1):
+        with socket.create_connection(("127.0.0.1", port), 20) as client:
+            client.sendall(said)
+            client.shutdown(socket.SHUT_WR)
+            received(client)
+        eventually(lambda: log.read_bytes().count(b"left behind") == number)  # noqa: B023
+    found = [line for line in log.read_text().splitlines() if line.startswith("left behind")]
+    assert found == ["left behind: 0"] * len(SAID[program])
