@@ -166,9 +166,8 @@ def test_a_conversation_has_an_end(place: Place, home: Home, program: str) -> No
     server = serve(place, "tcpserver", "-c", "1", "--", *shortened(place, home, program, *arguments))
     with occupied(server, trickling(text), 1):
         eventually(lambda: "tcpserver: status: 1/1" in server.lines(), what="no place is free")
-        begun = time.monotonic()
         assert greeted(server).startswith(greeting)
-        assert time.monotonic() - begun > 0.5  # it did wait
+        assert any(line.startswith("tcpserver: end ") for line in server.lines())
 
 
 @pytest.mark.parametrize(("program", "first"), [("qmail-qmtpd", b"900:\n"), ("qmail-qmqpd", b"990:900:")])
@@ -239,7 +238,7 @@ def test_memory_for_a_line_without_end(place: Place, home: Home, kind: str) -> N
         part = os.read(stdout.fileno(), 4096)
         assert part, said
         said += part
-    assert peak(running.pid) - before < 2048, kind
+    assert peak(running.pid) - before < 1024, kind
 
 
 def peak(pid: int) -> int:
