@@ -2,14 +2,20 @@
 
 Synopsis:    fdretrieve path program [ arg ... ]
 Files:       path   the socket of fdholder
-Exit codes:  100 wrong usage; 111 there are no sockets to be had, or the program cannot be run; else its own
+Exit codes:  100 wrong usage; 111 no sockets came in time, or the program cannot be run; else its own
 
 The program finds the sockets as descriptors 3 and up, and LISTEN_FDS and LISTEN_PID in its environment, as
 systemd would pass them: tcpserver takes them in place of its own.
 """
 
-from pysvc.unix import activation, chain, local
+import errno
+import select
+import time
+
+from pysvc.unix import activation, chain, local, tcp
 from pysvc.unix.strerr import Fatal, unable_to, usage
+
+PATIENCE = 3  # seconds; the holder has nothing else to do
 
 
 def main(argv: list[str]) -> int:
@@ -18,6 +24,8 @@ def main(argv: list[str]) -> int:
     path, program = argv[1], argv[2:]
     with unable_to(f"get sockets from {path}"):
         connection = local.connect(path)
+        if not tcp.wait(connection.fileno(), select.POLLIN, time.monotonic() + PATIENCE):
+            raise OSError(errno.ETIMEDOUT, "no answer")
         sockets = local.take_over(connection)
         connection.close()
     if not sockets:

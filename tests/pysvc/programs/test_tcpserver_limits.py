@@ -322,6 +322,16 @@ def test_a_restart_drops_no_connection(place: Place) -> None:
     assert set(heard) == {b"hello\n"}
 
 
+def test_fdretrieve_with_a_holder_that_says_nothing(place: Place) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(place.path / "silent"))
+        silent.listen()
+        (place.path / "silent").chmod(0o777)
+        done = place.run("fdretrieve", "silent", "true")
+    text = b"fdretrieve: fatal: unable to get sockets from silent: timed out\n"
+    assert (done.returncode, done.stderr) == (111, text)
+
+
 def test_fdretrieve_without_a_holder(place: Place) -> None:
     done = place.run("fdretrieve", "socket", "true")
     assert done.returncode == 111
