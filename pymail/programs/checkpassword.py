@@ -13,6 +13,22 @@ Prints nothing. The program runs in the home directory with the ids of the accou
 line, and with no group but its primary one. In a private instance there are only mailboxes, and the
 program runs as whoever runs this one. While a password is hashed the process may use 64 MB more than
 its memory limits allow, because current hashes need more than services are commonly given.
+
+Who is refused waits for one hash of each kind that any account or mailbox has, whoever that is; so nobody
+learns from the time which names there are.
+
+Dovecot runs it as it runs any checkpassword that takes the user's ids:
+
+    passdb {
+      driver = checkpassword
+      args = /usr/bin/env INSECURE_SETUID=1 /var/qmail/bin/checkpassword
+    }
+    userdb {
+      driver = prefetch
+    }
+    service auth {
+      user = root
+    }
 """
 
 import os
