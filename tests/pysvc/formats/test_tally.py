@@ -22,4 +22,5 @@ def test_what_is_no_tally_is_not_copied() -> None:
 
 def test_entries() -> None:
     text = tally.add(tally.add(b"", NOW, "111", 9), NOW + 10**9, "SEGV", 9)
-    assert tally.entries(b"@" + b"z" * 24 + b" 1\n" + text) == [(NOW + 500, "111"), (NOW + 10**9 + 500, "SEGV")]
+    found = tally.entries(b"@" + b"z" * 24 + b" 1\n" + text)
+    assert found == [(NOW + 500, "111"), (NOW + 10**9 + 500, "SEGV")]

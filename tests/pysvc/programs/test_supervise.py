@@ -3,6 +3,7 @@
 import itertools
 import os
 import resource
+import select
 import signal
 import stat
 import subprocess
@@ -11,6 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from pysvc.engines.supervisor import Supervisor
+from pysvc.supervision import keeper as keepers
+from pysvc.supervision.keeper import Keeper
 from tests.support.services import (
     SLEEP,
     alive,
@@ -549,3 +553,58 @@ def test_changed_script_counts_at_the_next_start(place: Place) -> None:
     svc(place, "t")
     second = up(x, but=first)
     eventually(lambda: command_line(second) == b"sleep\0001000\0")
+
+
+def test_long_life_needs_no_pause(place: Place) -> None:
+    """Restarted at once, not a second later. A busy machine may need more than one attempt to show it."""
+    x = service(place, "x")
+    supervise(place)
+    pid = up(x)
+    for _ in range(10):
+        eventually(lambda: time.time_ns() - state(x).since > 1_200_000_000)
+        os.kill(pid, signal.SIGKILL)
+        killed = time.time_ns()
+        pid = up(x, but=pid)
+        if state(x).since - killed < 700_000_000:
+            return
+    raise AssertionError("it always took about a second")
+
+
+def test_clock_steps_do_not_matter(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pause after a start is one of the monotonic clock, whatever the time of day does."""
+    service(place, "x")
+    monkeypatch.chdir(place.path)
+    slept: list[float] = []
+    keeper = Keeper.__new__(Keeper)
+    keeper.directory, keeper.watched, keeper.stale, keeper.poll = "x", -1, False, select.poll()
+    keeper.supervisor = Supervisor(0, True)
+    monkeypatch.setattr(keepers.time, "sleep", slept.append)
+    monkeypatch.setattr(keepers.time, "time", _no_such_clock)
+    monkeypatch.setattr(keepers.launch, "fork", lambda *_: os.getpid())
+    monkeypatch.setattr(Keeper, "announce", lambda self: None)
+    keeper.start()
+    keeper.unwatch()
+    assert slept == [1]
+    assert time.get_clock_info("monotonic").monotonic
+
+
+def _no_such_clock() -> float:
+    raise AssertionError("the time of day")
+
+
+def test_rests_when_svc_has_gone(place: Place) -> None:
+    """With no writer of its own supervise would find the end of file again and again."""
+    x = service(place, "x")
+    running = supervise(place)
+    up(x)
+    svc(place, "c")
+    eventually(lambda: process_state(running.pid) == "S" and time.time_ns() - state(x).since > 1_200_000_000)
+    before = _ticks(running.pid)
+    time.sleep(0.5)
+    assert _ticks(running.pid) - before < os.sysconf("SC_CLK_TCK") / 10
+
+
+def _ticks(pid: int) -> int:
+    """The CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])

@@ -173,6 +173,24 @@ def test_unreadable_directory_forgets_nothing(scan: Passes, monkeypatch: pytest.
     assert len(scan.scanner.services) == 1
 
 
+def test_pause_is_measured_on_the_monotonic_clock(scan: Passes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of the time of day makes it neither longer nor shorter."""
+    waited: list[float] = []
+
+    def wait(numbers: object, seconds: float) -> int:
+        waited.append(seconds)
+        return svscan.CHANGED if len(waited) == 1 else 0
+
+    def no_such_clock() -> float:
+        raise AssertionError("the time of day")
+
+    monkeypatch.setattr(svscan.signals, "wait", wait)
+    for name in ("time", "time_ns"):
+        monkeypatch.setattr(svscan.time, name, no_such_clock)
+    svscan.pause(scan.scanner)
+    assert [round(seconds) for seconds in waited] == [5, 5]
+
+
 # As a process
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,41 @@ def test_classic_constants() -> None:
     assert svscanboot.SERVICES == "/service"
     assert svscanboot.TITLE == ["service errors:", "." * 400]
     assert Path(svscanboot.PATH.split(":")[0]) == Path("/command")
+
+
+CLASSIC = Path("/usr/bin/svscanboot")
+LOOK = """#!/bin/sh
+pipes=$(for fd in 1 2; do [ -p /proc/$$/fd/$fd ] && echo pipe; done)
+{ env | sort | grep -v ^PWD=; readlink /proc/$$/fd/0; echo "$pipes"
+tr '\\0' ' ' </proc/$(pgrep -x readproctitle)/cmdline; } >HOME/seen.new
+mv HOME/seen.new HOME/seen; exec sleep 1000
+"""
+
+
+@pytest.mark.root
+@pytest.mark.skipif(not CLASSIC.exists(), reason="the classic daemontools are not installed")
+def test_as_the_classic_one(place: Place) -> None:
+    """What a service finds: environment, descriptors, the line of readproctitle."""
+    seen = {}
+    for whose in ("ours", "classic"):
+        home = place.path / whose
+        service(place, f"{whose}/service/a", LOOK.replace("HOME", str(home)))
+        (home / "service/a/supervise").mkdir()
+        if whose == "ours":
+            (home / "bin").mkdir()
+            for name in ("svscanboot", "svscan", "supervise", "svc", "readproctitle"):
+                shutil.copy(place.world.bin / name, home / "bin" / name)
+            command = f"exec {home}/bin/svscanboot"
+        else:
+            mounts = "mount -t tmpfs none /etc && mkdir /etc/service && mount --bind service /etc/service"
+            command = f"{mounts} && exec {CLASSIC}"
+        place.start(
+            "unshare", "-m", "-p", "-f", "--kill-child", "--mount-proc", "/bin/sh", "-c", command,
+            cwd=home, as_root=True, env={"SECRET": "1"}, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        eventually((home / "seen").exists)
+        text = (home / "seen").read_text().replace(f"PATH={home}/bin:", "PATH=")
+        seen[whose] = [line.rstrip() for line in text.splitlines()]
+    assert seen["ours"] == seen["classic"]
+    assert seen["ours"].count("pipe") == 2
+    assert seen["ours"][-1].startswith("readproctitle service errors: .....")
