@@ -105,7 +105,11 @@ def run(
     body: "Callable[[], int]",
     entered: "list[launchers.Launcher] | None" = None,
 ) -> int:
-    """Run body() and what it chains to; the exit code of the last program. entered: gets each of these."""
+    """Run body() and what it chains to; the exit code of the last program.
+
+    entered: gets each program that was chained to. One that cannot be run again ends this process, and finds
+    nothing of what was kept for more: it may take other ids.
+    """
     while True:
         try:
             return body()
@@ -126,14 +130,16 @@ def run(
         program = step.program
         if entered is not None:
             entered.append(program)
-        body = _enter(step)
+        body = _enter(step, entered is not None)
 
 
-def _enter(step: chain.Next) -> "Callable[[], int]":
+def _enter(step: chain.Next, recurring: bool) -> "Callable[[], int]":
     """What comes after a program that chained: the next one's main, in the state execve would leave."""
 
     def body() -> int:
         main = _main(step.program)
+        if recurring and not reusable(step.program):
+            KEPT.clear()
         become(step.argv, step.env)
         if step.prepare is not None:
             step.prepare(True)

@@ -235,6 +235,18 @@ def test_sigterm_before_the_program(place: Place, server: str) -> None:
     assert next(line for line in net.log if line.startswith("tcpserver: end")).endswith(" status 0")
 
 
+def test_a_program_that_ends_the_process_holds_nothing_of_the_server(place: Place) -> None:
+    """It may become another user, who must not speak to the server in the name of a process that waits."""
+    server = serve(place, "tcpserver", "--", "rblsmtpd", "addcr")
+    with server.connect() as client:
+        client.sendall(b"x\n")
+        assert client.recv(3, socket.MSG_WAITALL) == b"x\r\n"
+        (pid,) = children(server.pid)
+        assert sorted(os.listdir(f"/proc/{pid}/fd")) == ["0", "1", "2"]
+    assert server.ended()[-2:] == ["tcpserver: end PID status 0", "tcpserver: status: 0/40"]
+    assert server.talk(b"y\n") == b"y\r\n"
+
+
 def test_directory_and_umask(place: Place) -> None:
     smtp = Smtp(place)
     smtp.talk(b"QUIT")
