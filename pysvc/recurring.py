@@ -22,21 +22,20 @@ if TYPE_CHECKING:
 
 
 class Ground:
-    """What a process had when this was made. Raises OSError."""
+    """What a process had when this was made."""
 
     __slots__ = ("_environment", "_folder", "_ids", "_umask")
 
     def __init__(self) -> None:
         self._environment = dict(os.environb)
-        self._folder = os.open(".", os.O_PATH | os.O_CLOEXEC)
-        launch.KEPT.add(self._folder)
+        self._folder = _own_folder()
         self._ids = _ids()
         self._umask = os.umask(0)
         os.umask(self._umask)
 
     def lost(self) -> bool:
         """Whether something has changed that cannot be restored."""
-        return _ids() != self._ids or _has_children()
+        return self._folder < 0 or _ids() != self._ids or _has_children()
 
     def restore(self) -> None:
         """Bring back the rest. Raises OSError."""
@@ -47,6 +46,16 @@ class Ground:
         os.fchdir(self._folder)
         os.umask(self._umask)
         _close_all_but(launch.KEPT)
+
+
+def _own_folder() -> int:
+    """The directory of the process; -1 where its user has no access to it, as in a service of root's."""
+    try:
+        folder = os.open(".", os.O_PATH | os.O_CLOEXEC)
+    except OSError:
+        return -1
+    launch.KEPT.add(folder)
+    return folder
 
 
 def _ids() -> tuple[object, ...]:

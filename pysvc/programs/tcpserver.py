@@ -64,7 +64,8 @@ kernel while there is no tcpserver. SIGTERM loses no connection: one that was ac
 Processes: a program of this installation that allows it (qmail-smtpd, qmail-qmtpd, qmail-qmqpd, rblsmtpd,
 proxy-server) is run again in its process for a later client, up to 500 times, as long as the process still
 has its ids; so a pid may stand in the log of several connections. Idle processes end after two seconds. Where
-tcpserver was given descriptors for its programs besides 0, 1 and 2, each client gets a process of its own.
+tcpserver was given descriptors for its programs besides 0, 1 and 2, or its user cannot enter its directory,
+each client gets a process of its own.
 
 Unlike the original, a -u or -g that does not begin with a digit is refused, where the original would take
 it as 0 and remain root. A variable without a name, which a rule can set, is not passed on. What an IDENT

@@ -235,6 +235,22 @@ def test_sigterm_before_the_program(place: Place, server: str) -> None:
     assert next(line for line in net.log if line.startswith("tcpserver: end")).endswith(" status 0")
 
 
+@pytest.mark.root
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_directory_that_is_roots_alone(place: Place, server: str) -> None:
+    """That of a service, which tcpserver can no longer enter once it is a user's."""
+    folder = place.path / "closed"
+    folder.mkdir(0o700)
+    program = (str(place.world.bin / "rblsmtpd"), "-t0", "sh", "-c", "echo $RBLSMTPD hi")
+    running = serve(
+        place, server, "-u", "65534", "-g", "65534", "--", *program, cwd=folder, as_root=True,
+        preexec_fn=lambda: os.chown(folder, 0, 0),
+    )  # fmt: skip
+    assert folder.stat().st_uid == 0
+    assert running.talk() == running.talk() == b"hi\n"
+    assert running.ended(2).count("tcpserver: end PID status 0") == 2
+
+
 def test_a_program_that_ends_the_process_holds_nothing_of_the_server(place: Place) -> None:
     """It may become another user, who must not speak to the server in the name of a process that waits."""
     server = serve(place, "tcpserver", "--", "rblsmtpd", "addcr")
