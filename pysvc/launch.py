@@ -156,6 +156,19 @@ def call(program: launchers.Launcher, argv: list[str]) -> int:
     return _main(program)(argv)
 
 
+def enter(program: launchers.Launcher, argv: list[str]) -> int:
+    """In a child, do as chain.run would with a program that preload has found; the exit code.
+
+    Neither the search nor the exception is needed then: a forked process has 0.2 MB less of its own.
+    """
+
+    def body() -> int:
+        become(argv, None)
+        return _main(program)(argv)
+
+    return run(program, body)
+
+
 def become(argv: list[str], env: dict[bytes, bytes] | None) -> None:
     """Do to this process what execve would: title, environment, signals, descriptors."""
     title.set_title(argv)
@@ -191,7 +204,8 @@ def _descriptors() -> "Iterable[int]":
 
 
 def _main(program: launchers.Launcher) -> "Callable[[list[str]], int]":
-    __import__(program.module)
+    if program.module not in sys.modules:
+        __import__(program.module)
     main: Callable[[list[str]], int] = sys.modules[program.module].main
     return main
 

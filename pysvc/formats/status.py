@@ -33,7 +33,8 @@ class Status:
 
         The classic svstat looks at the clock's seconds alone: from 0.9 to 1.1 is one second.
         """
-        return max(0, now // _NANOSECONDS - self.since // _NANOSECONDS)
+        passed = max(0, now // _NANOSECONDS - self.since // _NANOSECONDS)
+        return int(float(passed))  # which has 53 bits for an absurd `since`, as there
 
 
 def pack(status: Status) -> bytes:

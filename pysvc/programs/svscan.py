@@ -33,6 +33,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pysvc.unix import launchers
+
 PAUSE = 5           # seconds between two looks
 SETTLE = 0.02       # seconds from a change to a look: changes come in swarms
 LONGEST_NAME = 255  # bytes of a name whose log is considered
@@ -97,10 +99,11 @@ def look(scanner: Scanner, complete: bool = False) -> None:
         return
     survivors = Survivors()
     found = [(name, visit(scanner, survivors, name, complete)) for name in names if not name.startswith(".")]
+    program = launch.preload("supervise")
     # The forks come close together: a page that is written between two of them is another copy.
     for name, service in found:
         if service is not None:
-            run(name, service)
+            run(name, service, program)
     for service in scanner.forget():
         for fd in service.pipe or ():
             os.close(fd)
@@ -122,13 +125,13 @@ def visit(scanner: Scanner, survivors: Survivors, name: str, complete: bool) -> 
     return accept(scanner, survivors, identity, name)
 
 
-def run(name: str, service: Service) -> None:
-    """Start whichever supervise of a service does not run."""
+def run(name: str, service: Service, program: "launchers.Launcher | None") -> None:
+    """Start whichever supervise of a service does not run; program: ours, if it is that."""
     pipe = service.pipe
     if not service.pid:
-        service.pid = start(name, lambda: supervise(name, pipe))
+        service.pid = start(name, lambda: supervise(name, pipe, program))
     if pipe is not None and not service.log_pid:
-        service.log_pid = start(f"{name}/log", lambda: supervise_log(name, pipe))
+        service.log_pid = start(f"{name}/log", lambda: supervise_log(name, pipe, program))
 
 
 def accept(
@@ -171,26 +174,32 @@ def start(what: str, child: "Callable[[], int]") -> int:
         return 0
 
 
-def supervise(name: str, pipe: tuple[int, int] | None) -> int:
+def supervise(name: str, pipe: tuple[int, int] | None, program: "launchers.Launcher | None") -> int:
     """In the child: become the supervise of a service."""
     signals.unblock(CHANGED, LOOK)
     if pipe is not None:
         with _warning(f"set up descriptors for {name}"):
             _move(pipe[1], 1)
         launch.KEPT.add(pipe[0])  # by supervise, not by the service: what is in the pipe outlives svscan
-    with _warning(f"start supervise {name}"):
-        chain.run(["supervise", name])
+    return become(program, name, name)
 
 
-def supervise_log(name: str, pipe: tuple[int, int]) -> int:
+def supervise_log(name: str, pipe: tuple[int, int], program: "launchers.Launcher | None") -> int:
     """In the child: become the supervise of a service's log."""
     signals.unblock(CHANGED, LOOK)
     with _warning(f"set up descriptors for {name}/log"):
         _move(pipe[0], 0)
     with _warning(f"switch to {name}"):
         os.chdir(name)
-    with _warning(f"start supervise {name}/log"):
-        chain.run(["supervise", "log"])
+    return become(program, "log", f"{name}/log")
+
+
+def become(program: "launchers.Launcher | None", directory: str, what: str) -> int:
+    argv = ["supervise", directory]
+    if program is None:
+        with _warning(f"start supervise {what}"):
+            chain.run(argv)
+    return launch.enter(program, argv)
 
 
 def _warning(doing: str) -> unable_to:
