@@ -77,8 +77,9 @@ class AttendedKeeper(Keeper):
         return True
 
     def announce(self) -> None:
-        super().announce()
+        """The state first: who finds a status without one takes the service for a plain one."""
         self._save()
+        super().announce()
 
     def _save(self) -> None:
         self.replace(STATE_FILE, state.pack(self.supervisor.state()))

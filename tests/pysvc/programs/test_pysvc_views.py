@@ -100,3 +100,40 @@ def test_lines_do_no_harm_to_a_terminal(place: Place) -> None:
     place.own()
     shown = json.loads(place.run("pysvc", "status", "--json", "x").stdout)
     assert shown[0]["log"] == ["?]0;woe? \ufffd", "@4000000065 short"]
+
+
+def test_all_that_an_attended_service_tells(place: Place) -> None:
+    x = service(place, "x", "#!/bin/sh\necho >&4; exec sleep 1000\n")
+    (x / "notification-fd").write_text("4\n")
+    (x / "max-death-tally").touch()
+    (x / "finish").write_text("#!/bin/sh\nexec sleep 1000\n")
+    (x / "finish").chmod(0o755)
+    (x / "timeout-finish").write_text("0")
+    place.own()
+    place.start("supervise", "x")
+
+    def shown() -> dict[str, object]:
+        found: list[dict[str, object]] = json.loads(place.run("pysvc", "status", "--json", "x").stdout)
+        return found[0]
+
+    eventually(lambda: shown()["state"] == "ready")
+    assert shown()["ready"]
+    assert place.run("svc", "-k", "x").returncode == 0
+    eventually(lambda: shown()["state"] == "finishing")
+    last = shown()
+    assert last["finish"]
+    assert last["ready"] is None
+    assert [death["cause"] for death in last["deaths"]] == ["signal KILL"]  # type: ignore[attr-defined]
+
+
+def test_colour_on_a_terminal_alone(place: Place) -> None:
+    service(place, "x")
+    plain = place.run("pysvc", "status", "x").stdout
+    assert b"\x1b[" not in plain
+    reader, terminal = os.openpty()
+    running = place.start("pysvc", "status", "x", stdout=terminal, env={"TERM": "xterm"})
+    assert running.wait() == 1
+    os.close(terminal)
+    shown = os.read(reader, 4096)
+    os.close(reader)
+    assert b"\x1b[31mnot supervised" in shown

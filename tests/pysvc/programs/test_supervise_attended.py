@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from pysvc.engines.attended import Attended
+from pysvc.engines.supervisor import Supervisor
 from pysvc.formats import state as states
+from pysvc.formats.servicefiles import Settings
+from pysvc.supervision.attended import AttendedKeeper
+from pysvc.supervision.keeper import Keeper
 from tests.support.services import SLEEP, alive, down, pid_of, service, state, up
 from tests.support.world import Place, Running, eventually
 
@@ -61,7 +66,7 @@ def test_finish(place: Place, run: str, words: str) -> None:
     eventually(lambda: doing(x) == "failed")
     assert lines(x / "args") == [f"{words} x {(x / 'pid').read_text().strip()}"]
     assert len((x / "supervise/status").read_bytes()) == 18
-    assert (state(x).pid, state(x).want) == (0, b"d")
+    eventually(lambda: (state(x).pid, state(x).want) == (0, b"d"))
 
 
 def test_finish_that_came_later(place: Place) -> None:
@@ -178,6 +183,16 @@ def test_wait_for_restart(place: Place) -> None:
     assert state(x).pid == 0
 
 
+def test_wait_for_restarted_and_ready(place: Place) -> None:
+    x = make(place, "#!/bin/sh\nsleep 0.3; echo >&5; exec 5>&-\nexec sleep 1000\n", notification_fd="5")
+    supervise(place)
+    first = up(x)
+    svc(place, "-wU")
+    svc(place, "-wR", "-T", "200", code=99)
+    svc(place, "-t", "-wR")
+    assert (doing(x), up(x) != first) == ("ready", True)
+
+
 def test_wait_without_supervise(place: Place) -> None:
     make(place)
     running = supervise(place)
@@ -238,3 +253,13 @@ def test_no_command_is_lost(place: Place, seed: int) -> None:
         down(x)
     svc(place, "-dx", "-wD")
     assert running.wait() == 0
+
+
+def test_state_comes_before_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for the end of finish must not find a death without it."""
+    written: list[str] = []
+    keeper = AttendedKeeper.__new__(AttendedKeeper)
+    keeper.supervisor = Attended(Supervisor(0, True), Settings(), 0, 0, False)
+    monkeypatch.setattr(Keeper, "replace", lambda self, path, content: not written.append(path))
+    keeper.announce()
+    assert written == ["supervise/state", "supervise/status"]
