@@ -1,22 +1,26 @@
 """What each supervise does first, done a few times before any is forked
 
 The interpreter changes code that it runs for the first times, where the code lies. What svscan has run often
-enough is not changed any more: a forked supervise has 0.15 MB less of its own.
+enough is not changed any more: a forked supervise has 0.2 MB less of its own.
 """
 
 import os
 
+from pysvc import launch
 from pysvc.engines.supervisor import ANNOUNCE
 from pysvc.supervision.keeper import Keeper, attended
-from pysvc.unix.strerr import Fatal
+from pysvc.unix.launchers import Launcher
 
+PROGRAM = Launcher("pysvc", "supervise")
 TURNS = 20
+ROOM = 16384  # bytes that are written first: on a full disk a supervise would complain
 DESCRIPTORS = "/proc/self/fd"  # what is listed of the listing itself is gone afterwards
 
 
 def rehearse() -> None:
     """Supervise a service that does not exist, in a directory that is removed again; nothing is started."""
     place = f"/tmp/.svscan.{os.getpid()}"
+    kept = frozenset(launch.KEPT)
     here = os.open(".", os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.mkdir(place, 0o700)
@@ -24,13 +28,20 @@ def rehearse() -> None:
         os.close(here)
         return
     try:
-        os.close(os.open(f"{place}/down", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        down = os.open(f"{place}/down", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.write(down, bytes(ROOM))
+        os.close(down)
         for _ in range(TURNS):
             known = _descriptors()
-            _one_turn(Keeper(place))
+            launch.KEPT.update(known)
+            code = launch.run(PROGRAM, lambda: _one_turn(place))
+            launch.KEPT.clear()
+            launch.KEPT.update(kept)
             for fd in _descriptors() - known:
                 os.close(fd)
-    except (OSError, Fatal):
+            if code:
+                break
+    except OSError:
         pass
     finally:
         os.fchdir(here)
@@ -38,7 +49,9 @@ def rehearse() -> None:
         _remove(place)
 
 
-def _one_turn(keeper: Keeper) -> None:
+def _one_turn(place: str) -> int:
+    launch.become(["svscan"], None)
+    keeper = Keeper(place)
     keeper.act(keeper.supervisor.begin())
     keeper.act([*keeper.deaths(), *keeper.command()])
     attended()
@@ -47,6 +60,7 @@ def _one_turn(keeper: Keeper) -> None:
     keeper.unwatch()
     keeper.longest_wait()
     keeper.refresh()
+    return 0
 
 
 def _descriptors() -> set[int]:

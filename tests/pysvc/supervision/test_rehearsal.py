@@ -8,6 +8,12 @@ import pytest
 from pysvc.supervision import rehearsal
 
 
+@pytest.fixture(autouse=True)
+def _title(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That of the tests stays."""
+    monkeypatch.setattr(rehearsal.launch.title, "set_title", lambda argv: None)
+
+
 def test_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
