@@ -147,7 +147,7 @@ def test_a_delivery_that_waits_meanwhile(place: Place, maildir: Path) -> None:
         put(place, place.path / "other", b"other\n")
         os.rename(place.path / "other", mbox)
     assert running.wait() == 0
-    assert mbox.read_bytes().startswith(b"other\nFrom s@t.test ")
+    assert mbox.read_bytes().startswith(b"other\n\nFrom s@t.test ")
     assert b"Subject: delivered" in mbox.read_bytes()
 
 
