@@ -19,6 +19,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
+from pysvc.formats import state as states
 from tests.support.services import alive, pid_of, service, state
 from tests.support.world import Place, Running, eventually
 
@@ -92,12 +93,20 @@ class Machine(RuleBasedStateMachine):
     def ends_for_good(self, want: bytes) -> None:
         eventually(lambda: state(self.path).want == want)
         obeys = want == b"d" and (self.kind != "obstinate" or (self.path / "timeout-kill").exists())
-        if not obeys:
-            self.send("ck")
-        eventually(lambda: state(self.path).pid == 0)
+        eventually(lambda: self.is_over(obeys))
         starts = self.starts()
         time.sleep(0.2)
         assert (state(self.path).pid, state(self.path).want, self.starts()) == (0, want, starts)
+
+    def is_over(self, obeys: bool) -> bool:
+        """Whether nothing runs, and no start that was asked for is still to come."""
+        if pid_of(self.path):
+            if not obeys:
+                self.send("ck")
+                time.sleep(0.05)
+            return False
+        more = self.path / "supervise/state"
+        return not more.exists() or states.unpack(more.read_bytes()).doing == "down"
 
     def stays_up(self) -> None:
         eventually(lambda: state(self.path).want == b"u" and self.is_up())
