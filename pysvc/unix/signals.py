@@ -122,9 +122,9 @@ class SelfPipe:
         """Fatal if there can be no pipe."""
         with unable_to("create pipe"):
             self.fd, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        _signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)  # first: what is caught is also told of
         for number in numbers:
             catch(number)
-        _signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
 
     def arrived(self) -> set[int]:
         """The signals that came since the last call; never waits."""
