@@ -120,10 +120,11 @@ def _listen(home: Home) -> "queue_service.Listener":
 
 
 def _loop(home: Home, held: int, kind: bytes, listener: "queue_service.Listener") -> int:
-    """Say who serves, and serve until SIGTERM."""
+    """Say who serves, once SIGTERM is obeyed, and serve until it comes."""
+    serving = service.Service(home, listener)
     os.ftruncate(held, 0)
     write_all(held, b"%s %d\n" % (kind, os.getpid()))
-    service.Service(home, listener).run()
+    serving.run()
     queue_service.withdraw(home)
     listener.close()
     os.ftruncate(held, 0)
