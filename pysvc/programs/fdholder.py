@@ -1,7 +1,7 @@
 """fdholder - hold listening sockets while servers restart
 
 Synopsis:    fdholder [ -b backlog ] path host port [ host port ... ]
-Options:     -b backlog   how many clients may wait to be accepted (20)
+Options:     -b backlog   how many clients may wait to be accepted (128)
              -4 -6 -I interface   as of tcpserver
 Files:       path   a Unix socket, for its owner alone, where fdretrieve asks for the sockets
 Environment: as of tcpserver, for the names of hosts
@@ -40,7 +40,7 @@ class Settings:
     """What the options ask for."""
 
     ipv4_only = six = False
-    backlog = 20
+    backlog = 128
     interface = ""
 
 

@@ -10,7 +10,7 @@ Options:     -q -Q -v      say nothing; only errors (default); errors, and a lin
              -g gid -u uid  the ids to take once the socket listens, as numbers; 0 (default) takes none
              -U            take them from the environment, UID and GID
              -1            print the port on descriptor 1 once the socket listens
-             -b backlog    how many clients may wait to be accepted (20)
+             -b backlog    how many clients may wait to be accepted (as many as -c says, and at least 20)
              -o -O         leave, or clear (default), the IP options of a connection
              -d -D         delay small packets (default), or send them at once
              -p -P         forget a client's name that does not point back to its address; or not (default)
@@ -142,7 +142,7 @@ def _start(settings: Settings, arguments: list[str]) -> int:
     server.listeners = activation.inherited(_socket.AF_INET, _socket.AF_INET6)
     if not server.listeners:
         address = hosts.own_address(host, settings.ipv4_only, settings.six)
-        server.listeners = [tcp.listen(address, port, settings.backlog, settings.interface)]
+        server.listeners = [tcp.listen(address, port, settings.may_wait(), settings.interface)]
     settings.environment = dict(os.environb)
     settings.load_lookups()
     server.get_ready()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pysvc.engines.limits import Limit, Refusal
 
+LEAST_BACKLOG = 20
 MAXIMA = (b"MAXCONNIP", b"MAXCONNC")  # of the limits patch: connections of an address, of its network
 
 
@@ -25,7 +26,8 @@ class Settings:
     verbosity = ERRORS
     print_port = rules_optional = keep_ip_options = paranoid = ipv4_only = six = False
     delay = remote_name = remote_info = True
-    limit, backlog, timeout = 40, 20, 26
+    limit, timeout = 40, 26
+    backlog: int | None = None
     rules: str | None = None
     banner = b""
     uid = gid = "0"
@@ -50,6 +52,10 @@ class Settings:
                 os.write(2, b"%s: %s\n" % (self.name, line))
             except OSError:
                 pass  # nobody reads the log
+
+    def may_wait(self) -> int:
+        """How many clients may wait to be accepted; those beyond try again after a second or more."""
+        return max(self.limit, LEAST_BACKLOG) if self.backlog is None else self.backlog
 
     def counts_clients(self) -> bool:
         """Whether connections must be counted by address: for a limit, or for one that a rule may set."""

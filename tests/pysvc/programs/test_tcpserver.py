@@ -1,5 +1,6 @@
 """tcpserver as a process, each case also with the C program where that is installed"""
 
+import contextlib
 import os
 import resource
 import signal
@@ -462,3 +463,30 @@ def test_a_closed_log_is_no_reason_to_stop(place: Place) -> None:
     port = int(running.process.stdout.readline())
     with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
         assert received(client) == b"ran\n"
+
+
+@pytest.mark.parametrize(("options", "waiting"), [(("-c", "60"), 60), ((), 40), (("-c", "5"), 20), (("-c", "60", "-b", "1"), 2)])
+def test_as_many_may_wait_as_can_be_served(place: Place, options: tuple[str, ...], waiting: int) -> None:
+    """A server that does not come to accept: the kernel keeps some clients, and lets one more wait."""
+    server = serve(place, "tcpserver", *options, "--", "true")
+    os.kill(server.pid, signal.SIGSTOP)
+    clients = [socket.socket() for _ in range(100)]
+    try:
+        for client in clients:
+            client.setblocking(False)
+            client.connect_ex(("127.0.0.1", server.port))
+        eventually(lambda: _connected(clients) >= waiting, what=f"{waiting} connections")
+        assert _connected(clients) <= waiting + 2
+    finally:
+        for client in clients:
+            client.close()
+        os.kill(server.pid, signal.SIGCONT)
+
+
+def _connected(clients: list[socket.socket]) -> int:
+    count = 0
+    for client in clients:
+        with contextlib.suppress(OSError):
+            client.getpeername()
+            count += 1
+    return count
