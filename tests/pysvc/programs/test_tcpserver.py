@@ -465,7 +465,9 @@ def test_a_closed_log_is_no_reason_to_stop(place: Place) -> None:
         assert received(client) == b"ran\n"
 
 
-@pytest.mark.parametrize(("options", "waiting"), [(("-c", "60"), 60), ((), 40), (("-c", "5"), 20), (("-c", "60", "-b", "1"), 2)])
+@pytest.mark.parametrize(
+    ("options", "waiting"), [(("-c", "60"), 60), ((), 40), (("-c", "5"), 20), (("-c", "60", "-b", "1"), 2)]
+)
 def test_as_many_may_wait_as_can_be_served(place: Place, options: tuple[str, ...], waiting: int) -> None:
     """A server that does not come to accept: the kernel keeps some clients, and lets one more wait."""
     server = serve(place, "tcpserver", *options, "--", "true")
