@@ -2,12 +2,14 @@
 
     .venv/bin/python -m tests.bench.connections [connections] [option ...]
 
-Ours and the C tcpserver (Debian's ucspi-tcp, if it is there) take turns, each before /bin/true, then, with a
-tenth of the connections (2000), before a program of this installation, which the C one must execute. The
-options are tcpserver's, besides `-R -H -l here`. Medians of the rounds are printed, with the CPU time of
+Ours and the C tcpserver (Debian's ucspi-tcp, if it is there) take turns: before /bin/true; each before its
+own rblsmtpd, which greets a client that it refuses and waits for QUIT; then, with a tenth of the connections
+(2000), before a program of this installation, which the C one must execute. The options are tcpserver's,
+besides `-R -H -l here`. Medians of the rounds are printed, with the CPU time of
 server and programs, and the server's descriptors, children and resident memory before and after.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -22,11 +24,19 @@ from tests.support.world import Place, World, eventually, free_port, listening, 
 
 ROUNDS = 5
 AT_ONCE = 1000
+REFUSED = {"RBLSMTPD": "-sorry"}
 
 
 def talk(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port), 60) as client:
-        received(client)
+        finish(client)
+
+
+def finish(client: socket.socket) -> None:
+    """Say goodbye to a server that waits for it, and see the end."""
+    with contextlib.suppress(ConnectionError):
+        client.sendall(b"QUIT\r\n")
+    received(client)
 
 
 def resources(pid: int) -> str:
@@ -40,11 +50,11 @@ def resources(pid: int) -> str:
 class Measured:
     """One server under load. wall: seconds for a connection in each round; cpu: those of everything."""
 
-    def __init__(self, place: Place, server: str, options: list[str], program: str) -> None:
+    def __init__(self, place: Place, server: str, options: list[str], program: list[str]) -> None:
         self.port = free_port()
         self.running = place.start(
             server, *options, "-R", "-H", "-l", "here", "-b", "1000", "-c", "1000", "127.0.0.1",
-            str(self.port), program, stderr=open(os.devnull, "w"),
+            str(self.port), *program, stderr=open(os.devnull, "w"), env=REFUSED,
         )  # fmt: skip
         eventually(lambda: listening(self.port), what="listening")
         for _ in range(20):
@@ -64,7 +74,7 @@ class Measured:
         start = time.perf_counter()
         with ThreadPoolExecutor(64) as pool:
             clients = [socket.create_connection(("127.0.0.1", self.port), 60) for _ in range(AT_ONCE)]
-            list(pool.map(received, clients))
+            list(pool.map(finish, clients))
         for client in clients:
             client.close()
         return time.perf_counter() - start
@@ -83,10 +93,15 @@ def main() -> int:
     options = sys.argv[2:]
     with temporary_directory("bench-world-") as base, temporary_directory("bench-tcp-") as path:
         place = Place(World(base), path)
-        own = str(place.world.bin / "tcprulescheck")  # only says its usage
-        servers = [("ours", "tcpserver"), *([("C", str(CLASSIC))] if CLASSIC.exists() else [])]
-        for program, number in (("/bin/true", connections), (own, connections // 10)):
-            found = {name: Measured(place, server, options, program) for name, server in servers}
+        servers = {"ours": "tcpserver", **({"C": str(CLASSIC)} if CLASSIC.exists() else {})}
+        own = place.world.bin
+        refusing = {"ours": [f"{own}/rblsmtpd", "true"], "C": [f"{CLASSIC.parent}/rblsmtpd", "true"]}
+        for programs, number in (
+            ({name: ["/bin/true"] for name in servers}, connections),
+            (refusing, connections),
+            ({name: [f"{own}/tcprulescheck"] for name in servers}, connections // 10),  # only says its usage
+        ):
+            found = {name: Measured(place, servers[name], options, programs[name]) for name in servers}
             for _ in range(ROUNDS):
                 for measured in found.values():
                     measured.round(max(1, number // ROUNDS))
@@ -94,7 +109,8 @@ def main() -> int:
                 together = measured.at_once()
                 measured.stop(number + AT_ONCE)
                 rate = 1 / statistics.median(measured.wall)
-                print(f"{name:5} before {Path(program).name:13} {rate:6.0f} a second, {AT_ONCE} at once in "
+                program = Path(programs[name][0]).name
+                print(f"{name:5} before {program:13} {rate:6.0f} a second, {AT_ONCE} at once in "
                       f"{together:.1f} s, {measured.cpu * 1e6:.0f} us CPU each; "
                       f"{measured.before} -> {measured.after}")  # fmt: skip
         place.stop()
