@@ -6,7 +6,6 @@ Source: qmail's spawn.c; qmail INTERNALS.
 """
 
 import os
-import select
 import stat
 import time
 
@@ -18,6 +17,7 @@ from pysvc import launch
 from pysvc.unix import signals
 from pysvc.unix.files import BLOCK, write_all
 from pysvc.unix.strerr import TEMPORARY, Fatal
+from pysvc.unix.watching import Watching
 from pysvc.workers import Pool, Work, highest
 
 TYPE_CHECKING = False
@@ -50,12 +50,12 @@ def own_process(request: Request, go: "Callable[[How], None]") -> None:
     go(None)
 
 
-class Spawner:
+class Spawner(Watching):
     """Deliveries that were asked for, each in a process of its own or done by a worker."""
 
     __slots__ = (
-        "_by_pid", "_child", "_handlers", "_name", "_outputs", "_owner", "_poll", "_reading", "_reports",
-        "_requests", "_signals", "_slots", "_ticks", "plan", "pool",
+        "_by_pid", "_child", "_name", "_outputs", "_owner", "_reading", "_reports", "_requests", "_signals",
+        "_slots", "_ticks", "plan", "pool",
     )  # fmt: skip
 
     def __init__(self, home: Home, name: str, slots: Slots, child: "Callable[[Request], int]") -> None:
@@ -66,6 +66,7 @@ class Spawner:
         now or later: with a Work for a worker of `pool`, with None for a process of its own, with an exit
         code if there is nothing to do. Where no worker can be had it is a process of its own, too.
         """
+        super().__init__()
         self._owner, self._name = home.uid("qmailq"), name
         self._slots, self._child = slots, child
         self.plan: Plan = own_process
@@ -74,23 +75,11 @@ class Spawner:
         self._requests = Requests()
         self._reading = True
         self._reports: list[bytes] = []
-        self._handlers: dict[int, Callable[[], None]] = {}
-        self._poll = select.poll()
         self.pool = Pool(name, self.watch, self.unwatch, spawner.COUNT)
         self._ticks: list[Callable[[float], float | None]] = [self.pool.tick]
         signals.ignore(signals.SIGPIPE)
         self._signals = signals.SelfPipe([signals.SIGCHLD])
         self.watch(self._signals.fd, self._reap)
-
-    def watch(self, fd: int, handler: "Callable[[], None]") -> None:
-        """Call handler() whenever fd can be read. It must not wait: once in a while there is nothing."""
-        self._handlers[fd] = handler
-        self._poll.register(fd, select.POLLIN)
-
-    def unwatch(self, fd: int) -> None:
-        """Before fd is closed."""
-        del self._handlers[fd]
-        self._poll.unregister(fd)
 
     def add_tick(self, tick: "Callable[[float], float | None]") -> None:
         """Call tick(now) before each wait; it returns when it must be called again, by time.monotonic()."""
@@ -102,9 +91,7 @@ class Spawner:
         self.watch(REQUESTS, self._read_requests)
         while self._reading or self._slots.busy():
             for fd, _ in self._poll.poll(self._patience()):
-                handler = self._handlers.get(fd)  # None: an earlier one of this round has ended it
-                if handler is not None:
-                    handler()
+                self.handle(fd)
             if self._reports:
                 _say(b"".join(self._reports))
                 self._reports.clear()

@@ -8,27 +8,26 @@ import os
 import select
 
 from pysvc.unix import signals, tcp
+from pysvc.unix.watching import Watching
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
-    from collections.abc import Callable
     from typing import Any, NoReturn
 
 
-class Server:
+class Server(Watching):
     """running: how many processes there are. listeners: non-blocking sockets, set before it runs."""
 
     def __init__(self, limit: int) -> None:
         """From now on the process obeys SIGTERM. Fatal if there can be no pipe for signals."""
+        super().__init__()
         self.running, self.limit = 0, limit
         self.listeners: list[_socket.socket] = []
         self._pid = os.getpid()
         self._between = self._ending = False
         signals.unblock(signals.SIGCHLD)
         self._children = signals.SelfPipe([signals.SIGCHLD])
-        self._handlers: dict[int, Callable[[], None]] = {}
-        self._poll = select.poll()
         self._poll.register(self._children.fd, select.POLLIN)
         signals.catch(signals.SIGTERM, self.end)
         signals.ignore(signals.SIGPIPE)
@@ -51,16 +50,6 @@ class Server:
     def patience(self) -> float | None:
         """Milliseconds for which to wait; what must be done in between is done here."""
         return None
-
-    def watch(self, fd: int, handler: "Callable[[], None]") -> None:
-        """Call handler() whenever fd can be read. It must not wait."""
-        self._handlers[fd] = handler
-        self._poll.register(fd, select.POLLIN)
-
-    def unwatch(self, fd: int) -> None:
-        """Before fd is closed."""
-        del self._handlers[fd]
-        self._poll.unregister(fd)
 
     def leave(self) -> "NoReturn":
         """The last thing that the parent does."""
@@ -90,8 +79,7 @@ class Server:
                     self._poll.register(fd, select.POLLIN if accepting else 0)
             ready = [fd for fd, _ in self._poll.poll(self.patience())]
             for fd in ready:
-                if fd in self._handlers:
-                    self._handlers[fd]()
+                self.handle(fd)
             if self._children.fd in ready:
                 self._reap()  # after everything that the dead have said
             for fd in ready:
