@@ -25,7 +25,7 @@ from tests.fuzz.parsers import PARSERS
 from tests.support.homes import private_home, queued
 from tests.support.sending import Sending
 from tests.support.tcp import Server, received, serve
-from tests.support.world import Place, Running, eventually
+from tests.support.world import Place, Running, eventually, takes_connections
 
 FAULT = re.compile(rb"internal bug|Traceback|Exception ignored|Fatal Python")
 CLIENT = {"TCPREMOTEIP": "192.0.2.1", "RBLSMTPD": "no"}
@@ -316,7 +316,7 @@ def test_garbage_for_proxy_server(place: Place) -> None:
 def test_garbage_for_fdholder(place: Place) -> None:
     running = place.start("fdholder", "socket", "127.0.0.1", "0", stderr=subprocess.PIPE)
     path, rng = str(place.path / "socket"), random.Random("fdholder")
-    eventually(lambda: reachable(path), what="fdholder")
+    eventually(lambda: takes_connections(path), what="fdholder")
     for size in range(0, 1000, 100):
         with socket.socket(socket.AF_UNIX) as client, contextlib.suppress(OSError):
             client.connect(path)
@@ -331,13 +331,8 @@ def test_garbage_for_fdholder(place: Place) -> None:
 def start_service(place: Place, home: Home) -> tuple[Running, str]:
     running = place.start(home.file("bin", "qmail-queued"), stderr=subprocess.PIPE)
     path = home.file("run", "queue")
-    eventually(lambda: reachable(path), what="the queue service")
+    eventually(lambda: takes_connections(path), what="the queue service")
     return running, path
-
-
-def reachable(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(path) == 0
 
 
 def test_garbage_for_the_queue_service(place: Place, home: Home) -> None:

@@ -6,6 +6,7 @@ TESTER unless a test asks for root, and the code they load lies in a directory t
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -24,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 IS_ROOT = os.geteuid() == 0
 TESTER = 65534 if IS_ROOT else os.geteuid()
 TESTER_GROUP = 65534 if IS_ROOT else os.getegid()
+PORTS = range(10000, 32768)  # below what Linux takes from
 MODULES = {"pysvc": pysvc.programs.PROGRAMS, "pymail": pymail.programs.PROGRAMS}
 
 
@@ -214,11 +216,17 @@ def temporary_directory(prefix: str) -> Iterator[Path]:
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that nobody listens on now."""
+    """A TCP port that nobody listens on now.
+
+    It is none of those that the kernel gives to whoever asks for any: a test that runs at the same time may
+    do so before this one is used.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    while True:
+        with socket.socket(family) as probe, contextlib.suppress(OSError):
+            port = PORTS.start + secrets.randbelow(len(PORTS))
+            probe.bind((host, port))
+            return port
 
 
 def eventually(condition: "Callable[[], object]", timeout: float = 20, what: str = "") -> object:
@@ -232,6 +240,12 @@ def eventually(condition: "Callable[[], object]", timeout: float = 20, what: str
             raise AssertionError(f"never came true: {what or condition}")
         time.sleep(0.01)
     return value
+
+
+def takes_connections(path: "str | Path") -> bool:
+    """Whether somebody accepts connections at a Unix socket, which has its name a moment before."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def listening(port: int, host: str = "127.0.0.1") -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.tcp import SERVERS, Server, ipv6, received, serve
-from tests.support.world import ROOT, Place, eventually, free_port
+from tests.support.world import ROOT, Place, eventually, free_port, takes_connections
 
 both = pytest.mark.parametrize("server", SERVERS)
 HOLDING = ("sh", "-c", "echo hello; cat")
@@ -273,7 +273,7 @@ def test_one_server_for_both_families(place: Place) -> None:
     """Each at an address of its own; `::` would serve both as well."""
     ports = free_port(), free_port("::1")
     holder = place.start("fdholder", "socket", "127.0.0.1", str(ports[0]), "::1", str(ports[1]))
-    eventually((place.path / "socket").exists)
+    eventually(lambda: takes_connections(place.path / "socket"))
     log = place.path / "log"
     with log.open("ab") as err:
         place.start("fdretrieve", "socket", "tcpserver", "-v", "-RHlhere", "0", "0", "sh", "-c",
@@ -290,7 +290,7 @@ def test_a_restart_drops_no_connection(place: Place) -> None:
     """Clients come without pause while the server is ended and started again, by SIGTERM and by SIGKILL."""
     port = free_port()
     place.start("fdholder", "-b", "200", "socket", "127.0.0.1", str(port))
-    eventually((place.path / "socket").exists)
+    eventually(lambda: takes_connections(place.path / "socket"))
     stop = threading.Event()
     heard: list[bytes] = []
 
@@ -357,7 +357,7 @@ def test_the_holder_leaves_other_files_alone(place: Place) -> None:
 @pytest.mark.root
 def test_only_its_user_gets_the_sockets(place: Place) -> None:
     place.start("fdholder", "socket", "127.0.0.1", str(free_port()), as_root=True)
-    eventually((place.path / "socket").exists)
+    eventually(lambda: takes_connections(place.path / "socket"))
     done = place.run("fdretrieve", "socket", "true")
     assert done.returncode == 111
     assert done.stderr == b"fdretrieve: fatal: unable to get sockets from socket: access denied\n"
@@ -374,7 +374,7 @@ def test_the_example(place: Place) -> None:
         assert old in script
         script = script.replace(old, new)
     place.start("sh", "-c", script.partition("\n")[2])
-    eventually(socket_path.exists)
+    eventually(lambda: takes_connections(socket_path))
     edit = (here / "README.md").read_text().split("sed '")[1].split("'")[0]
     done = place.run("sed", edit, str(ROOT / "service/qmail-smtpd/run"))
     line = next(line for line in done.stdout.decode().splitlines() if line.startswith("exec "))
@@ -395,7 +395,7 @@ def test_a_child_from_before_is_buried(place: Place) -> None:
     """A run script may leave one to the program that it executes."""
     holder = f"{place.world.bin}/fdholder socket 127.0.0.1 {free_port()}"
     running = place.start("sh", "-c", f"sleep 0.3 & exec {holder}")
-    eventually((place.path / "socket").exists)
+    eventually(lambda: takes_connections(place.path / "socket"))
     eventually(lambda: held(running.pid)[1] == "")
     done = place.run("fdretrieve", "socket", "sh", "-c", "echo $LISTEN_FDS; test $LISTEN_PID = $$")
     assert (done.returncode, done.stdout) == (0, b"1\n")

@@ -13,7 +13,10 @@ from tests.support.world import Place, Running, eventually
 
 
 def serve(place: Place, *arguments: str, **popen: object) -> Running:
-    """A unixserver at ./socket; its status lines go to ./log. arguments: options, then the program."""
+    """A unixserver at ./socket; its status lines go to ./log. arguments: options, then the program.
+
+    Its socket has its name when this returns; a moment later it listens.
+    """
     log = place.path / "log"
     with log.open("ab") as out:
         running = place.start("unixserver", *arguments, stdout=out, stderr=out, **popen)
@@ -22,7 +25,7 @@ def serve(place: Place, *arguments: str, **popen: object) -> Running:
 
 
 def connect(place: Place) -> socket.socket:
-    """A connection; the socket has its name a moment before it listens."""
+    """A connection, as soon as the socket listens."""
     client = socket.socket(socket.AF_UNIX)
     client.settimeout(20)
     eventually(lambda: client.connect_ex(str(place.path / "socket")) == 0)
@@ -60,6 +63,7 @@ def test_a_connection_and_the_log(place: Place) -> None:
 def test_variables_of_both_sides(place: Place) -> None:
     show = "env | grep -a '^\\(PROTO\\|UNIX\\)' | sort"
     serve(place, "socket", "sh", "-c", f"{show}; echo $$")
+    connect(place).close()
     done = place.run("unixclient", "socket", "sh", "-c", f"cat <&6; echo; {show}; echo $$")
     server, client = (part.split() for part in done.stdout.decode().split("\n\n"))
     ids = {"UID": str(os.stat(place.path).st_uid), "GID": str(os.stat(place.path).st_gid)}
@@ -79,6 +83,7 @@ def test_variables_of_both_sides(place: Place) -> None:
 
 def test_the_client_can_write(place: Place) -> None:
     serve(place, "-B", "banner\n", "socket", "sh", "-c", "read line; echo got $line")
+    connect(place).close()
     done = place.run("unixclient", "socket", "sh", "-c", "echo hello >&7; cat <&6")
     assert done.stdout == b"banner\ngot hello\n"
 
