@@ -51,7 +51,8 @@ TRAPS = """
    | supervise:signals_and_descriptors multilog:a_processor_finds_default_signals
    | chain:what_the_last_program_sees svscan:alarm_makes_it_look
 18 TERM to supervise leaves the service | supervise:death_of_supervise like:supervise
-19 svscan restarts at its next look only | svscan:what_dies_comes_back
+19 svscan restarts at its next look only
+   | svscan:what_dies_comes_back svscan:what_has_died_waits_for_the_next_look
 20 device and inode
    | svscan:tree svscan:rename_and_replacement engines/scanner:known_by_identity like:svscan
 21 dots, files, dangling links; log is decided once

@@ -306,14 +306,28 @@ def test_what_dies_comes_back(place: Place) -> None:
         os.kill(pid, signal.SIGKILL)
     os.kill(logger, signal.SIGKILL)
     os.kill(talker, signal.SIGKILL)
-    # A zombie until the next pass: svscan does not wake for it.
-    eventually(lambda: [process_state(pid) for pid in before.values()] == ["Z", "Z"])
+    eventually(lambda: not any(map(alive, before.values())))
     second = up(a, but=talker)
     up(log, but=logger)
     eventually(lambda: lines(log / "lines") == [str(talker), str(second)])
     after = supervises(running)
     assert after.keys() == {"a", "log"}
     assert not set(after.values()) & set(before.values())
+
+
+def test_what_has_died_waits_for_the_next_look(place: Place) -> None:
+    """svscan does not wake for it, so it is a zombie. Where a look comes just then, another is killed."""
+    a = service(place, "service/a")
+    running = start(place)
+    up(a)
+    for _ in range(5):
+        killed = int(str(eventually(lambda: supervises(running).get("a"))))
+        os.kill(killed, signal.SIGKILL)
+        eventually(lambda killed=killed: not alive(killed))
+        time.sleep(0.5)
+        if process_state(killed) == "Z":
+            return
+    raise AssertionError("buried at once")
 
 
 def test_death_of_svscan(place: Place) -> None:
@@ -342,9 +356,9 @@ def test_log_sees_the_end(place: Place) -> None:
     log = service(place, "service/a/log", LOG)
     running = start(place)
     up(a), up(log)
-    assert place.run("svc", "-dx", "service/a").returncode == 0
+    (place.path / "service/a").rename(place.path / "service/.a")  # svscan starts nothing there any more
+    assert place.run("svc", "-dx", "service/.a").returncode == 0
     eventually(lambda: "a" not in supervises(running))
-    (place.path / "service/a").rename(place.path / "service/.a")
     hidden = place.path / "service/.a/log"
     assert state(hidden).pid
     assert "end of file" not in lines(hidden / "lines")
@@ -405,13 +419,20 @@ def paused(place: Place) -> Running:
 
 
 def test_new_service_is_noticed(place: Place) -> None:
-    """Three in turn, each after the one before is up: five seconds apart without the kernel's word."""
+    """In turn, each after the one before is up: five seconds apart without the kernel's word.
+
+    A busy machine may need more than three to show it.
+    """
     paused(place)
-    begin = time.monotonic()
-    for name in ("a", "b", "c"):
+    begin, quick = time.monotonic(), 0
+    for name in "abcdefghij":
         hidden = service(place, f"service/.{name}")
         up(hidden.rename(place.path / "service" / name))
-    assert time.monotonic() - begin < 10
+        begin, before = time.monotonic(), begin
+        quick += begin - before < 3
+        if quick == 3:
+            return
+    raise AssertionError("most of them had to wait")
 
 
 def test_alarm_makes_it_look(place: Place) -> None:
@@ -421,10 +442,11 @@ def test_alarm_makes_it_look(place: Place) -> None:
     pid = up(a)
     before = supervises(running)
     for _ in range(3):
-        os.kill(supervises(running)["a"], signal.SIGKILL)
-        eventually(lambda: "a" not in supervises(running))
+        killed = supervises(running)["a"]
+        os.kill(killed, signal.SIGKILL)
+        eventually(lambda killed=killed: not alive(killed))
         running.signal(signal.SIGALRM)
-        eventually(lambda: "a" in supervises(running))
+        eventually(lambda killed=killed: supervises(running).get("a", killed) != killed)
     assert supervises(running) != before
     blocked = int(_status(supervises(running)["a"], "SigBlk"), 16)
     assert not blocked & (1 << (signal.SIGALRM - 1) | 1 << (signal.SIGIO - 1))
