@@ -96,9 +96,10 @@ def test_classic_constants() -> None:
 
 CLASSIC = Path("/usr/bin/svscanboot")
 LOOK = """#!/bin/sh
+shown() { tr '\\0' ' ' </proc/$(pgrep -x readproctitle)/cmdline; }
+until shown | grep -q 'errors: [.]'; do sleep 0.05; done 2>/dev/null
 pipes=$(for fd in 1 2; do [ -p /proc/$$/fd/$fd ] && echo pipe; done)
-{ env | sort | grep -v ^PWD=; readlink /proc/$$/fd/0; echo "$pipes"
-tr '\\0' ' ' </proc/$(pgrep -x readproctitle)/cmdline; } >HOME/seen.new
+{ env | sort | grep -v ^PWD=; readlink /proc/$$/fd/0; echo "$pipes"; shown; } >HOME/seen.new
 mv HOME/seen.new HOME/seen; exec sleep 1000
 """
 
