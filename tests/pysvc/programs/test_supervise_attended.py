@@ -145,13 +145,17 @@ def test_readiness(place: Place) -> None:
 def test_permanent_failure(place: Place, content: str) -> None:
     """Down for good; -u is another try."""
     end = "exit 100" if content != "KILL" else "kill -KILL $$"
-    x = make(place, f"#!/bin/sh\necho >>starts\nsleep 0.3\n{end}\n", is_down=True, permanent_failure=content)
+    text = f"#!/bin/sh\necho >>starts\nwhile [ ! -e go ]; do sleep 0.05; done\n{end}\n"
+    x = make(place, text, is_down=True, permanent_failure=content)
     supervise(place)
     eventually(lambda: place.run("svok", "x").returncode == 0)
+    (x / "go").touch()
     svc(place, "-u")
     eventually(lambda: doing(x) == "failed")
     assert len(lines(x / "starts")) == 1
+    (x / "go").unlink()
     svc(place, "-u", "-wr")
+    (x / "go").touch()
     eventually(lambda: doing(x) == "failed")
     assert len(lines(x / "starts")) == 2
 
