@@ -1,5 +1,6 @@
 """Fixtures of all tests"""
 
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,13 @@ STEADY = settings(deadline=None, database=None, suppress_health_check=[HealthChe
 settings.register_profile("steady", STEADY)
 settings.register_profile("long", STEADY, max_examples=20 * STEADY.max_examples)
 settings.load_profile("steady")
+
+
+def pytest_sessionstart() -> None:
+    """What a shell has a command in the background ignore, no program under test shall ignore."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
