@@ -152,7 +152,8 @@ def test_descriptors(spawner: Spawner, tmp_path: Path) -> None:
     def body(channel: Channel) -> int:
         def work(request: bytes) -> int:
             os.write(2, os.read(0, 10))
-            os.write(1, b" ".join(b"%d" % fd for fd in range(64) if Path(f"/proc/self/fd/{fd}").exists()))
+            names = os.listdir("/proc/self/fd")
+            os.write(1, " ".join(fd for fd in names if Path(f"/proc/self/fd/{fd}").exists()).encode())
             return 7
 
         return workers.serve(channel, "qmail-x", work)
@@ -165,11 +166,11 @@ def test_descriptors(spawner: Spawner, tmp_path: Path) -> None:
         os.close(message)
         os.close(writer)
         assert spawner.wait(answers) == b"\7"
-        said = os.read(output, 100).split()
+        text, *fds = os.read(output, 100).split()
         assert os.read(output, 100) == b""  # let go, before the answer
         os.close(output)
-        assert said[:4] == [b"text", b"0", b"1", b"2"]
-        assert len(said) == 6  # its channel, and /dev/null for the time in between
+        assert (text, {b"0", b"1", b"2"} <= set(fds)) == (b"text", True)
+        assert len(fds) == 5  # its channel, and /dev/null for the time in between
 
 
 def test_descriptors_with_high_numbers(spawner: Spawner) -> None:
