@@ -29,6 +29,7 @@ from pymail.queue import channel, cleaner, layout, restart
 from pymail.queue.bounces import Bounces
 from pymail.queue.channel import Channel
 from pymail.queue.cleaner import Cleaner
+from pymail.queue.direct import Direct
 from pymail.queue.finish import Finish
 from pymail.queue.settings import Missing, Settings
 from pymail.queue.shared import Shared
@@ -97,12 +98,15 @@ class Sender:
             self._background = background or Background()
         self._cleaner = Cleaner(*clean)
         bounces = Bounces(home, settings, record)
-        self._channels = [Channel(c, *fds, self.shared, bounces) for c, fds in enumerate(spawners)]
+        self._direct = Direct(self.shared, self._cleaner)
+        self._channels = [
+            Channel(index, fds, self.shared, bounces, self._direct) for index, fds in enumerate(spawners)
+        ]
         self._finish = Finish(self.shared, bounces, self._background, self._cleaner)
         bounces.mend()
         restart.load(self.shared, now)
         self.shared.log_status()
-        self._intake = Intake(self.shared, self._background, self._cleaner)
+        self._intake = Intake(self.shared, self._background, self._cleaner, self._direct)
         self._strays = Strays(self.shared, self._cleaner)
         self._now = now
 
@@ -126,7 +130,8 @@ class Sender:
 
     def _under_way(self) -> bool:
         deliveries = any(one.outstanding for one in self._channels)
-        return deliveries or self._background.running > 0 or self._cleaner.waiting
+        unsettled = self._direct.unsettled > 0 and self._cleaner.alive
+        return deliveries or unsettled or self._background.running > 0 or self._cleaner.waiting
 
     def turn(self, ready: set[int], now: int) -> None:
         """Let each part do a bounded piece of work: none has to wait for another. ready: what wait() said."""
@@ -141,11 +146,13 @@ class Sender:
             self._background.collect()
         if not self.shared.exit_requested:
             self._work(now)
+        elif self._direct.unsettled:
+            self._intake.write(now)
+        self._record.flush()  # before what it says of is gone
         try:
             self._cleaner.flush()
         except cleaner.Lost:
             self._lost("qmail-clean")
-        self._record.flush()
 
     def _work(self, now: int) -> None:
         self._intake.step(now, may_begin=not self._finish.bouncing)
@@ -189,7 +196,8 @@ class Sender:
     def _wanted_at(self, now: int) -> int:
         """When there will be something to do even if nothing happens."""
         if self.shared.exit_requested:
-            return now + LONGEST_WAIT
+            overdue = self._direct.wanted_at() if self._direct.unsettled else None
+            return now + LONGEST_WAIT if overdue is None else overdue
         times = [one.wanted_at() for one in self._channels]
         times += [self._finish.wanted_at(), self._strays.wanted_at(), self.shared.failed.first()]
         if not self._finish.bouncing:

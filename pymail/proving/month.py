@@ -196,6 +196,7 @@ class Month:
             raise Broken(f"qmail-queue refused {mail.token}: {code}")
         (name,) = set(os.listdir(self._home.file("queue", "todo"))) - before
         self._numbers[int(name)] = mail.token
+        self._births.pop(int(name), None)
         self._mail[mail.token] = mail
         for recipient in mail.recipients:
             self._entries[mail.token, recipient.encode()] = Entry()
@@ -229,6 +230,7 @@ class Month:
         if not request.sender:
             return self._bounced(request)
         token, recipient = self._numbers[number], request.recipient
+        self._births.setdefault(number, now)  # straight out of todo/
         entry = self._entries[token, recipient]
         self._check_once(token, recipient, entry)
         self._check_time(token, recipient, number, channel, entry)
@@ -317,7 +319,7 @@ class Month:
                     raise Broken(f"{token} is lost for {b' '.join(sorted(missing)).decode()}")
         if self._simulation is not None:
             shared = self._simulation.sender.shared
-            remembered = sum(map(len, (*shared.waiting, shared.done, shared.failed)))
+            remembered = sum(map(len, (*shared.waiting, shared.done, shared.failed))) + len(shared.taken)
             files = len(instance.queue_files(self._home, ("mess",)))
             if remembered > 2 * files:
                 raise Broken(f"{remembered} entries are remembered for {files} messages")

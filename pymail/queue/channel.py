@@ -13,9 +13,14 @@ from pymail.engines.schedule import SYSTEM_TROUBLE
 from pymail.formats import activity
 from pymail.protocols.spawn import Reports, encode_request
 from pymail.queue.bounces import Bounces
+from pymail.queue.direct import Direct, Single
 from pymail.queue.layout import messid, split_path
 from pymail.queue.recipients import channel_path, exists, mark_done, read_info
 from pymail.queue.shared import Shared
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 BLOCK = 8192        # bytes of recipients or reports read at a time
 MOST_STEPS = 1000   # of a pass between two looks at everything else
@@ -28,13 +33,16 @@ class Lost(Exception):
 class Channel:
     """Deliveries of one channel start in the order of its passes, as many as there are free slots."""
 
-    __slots__ = ("_bounces", "_file", "_pass", "_reports", "_requests", "_shared", "_slots", "_waiting",
-                 "alive", "index", "read_fd", "write_fd")  # fmt: skip
+    __slots__ = ("_bounces", "_direct", "_file", "_pass", "_reports", "_requests", "_shared", "_slots",
+                 "_waiting", "alive", "index", "read_fd", "write_fd")  # fmt: skip
 
-    def __init__(self, index: int, write_fd: int, read_fd: int, shared: Shared, bounces: Bounces) -> None:
-        """write_fd, read_fd: the pipes to and from the spawner; writing must not wait."""
-        self.index, self.write_fd, self.read_fd = index, write_fd, read_fd
-        self._shared, self._bounces = shared, bounces
+    def __init__(
+        self, index: int, spawner: tuple[int, int], shared: Shared, bounces: Bounces, direct: Direct
+    ) -> None:
+        """spawner: the pipes to and from it; writing must not wait."""
+        self.index = index
+        self.write_fd, self.read_fd = spawner
+        self._shared, self._bounces, self._direct = shared, bounces, direct
         self._slots, self._waiting = shared.slots[index], shared.waiting[index]
         self._pass: Pass | None = None
         self._file = -1
@@ -61,19 +69,39 @@ class Channel:
             return None
         if self._pass is not None:
             return 0
-        return self._waiting.first() if self._shared.jobs.available else None
+        if not self._shared.jobs.available:
+            return None
+        return 0 if self._direct.waits(self.index) else self._waiting.first()
 
     def start_deliveries(self, now: int) -> None:
-        """Fill the free slots from the current pass and those that are due."""
+        """Fill the free slots from the current pass, straight out of todo/, and from those that are due."""
         requests: list[bytes] = []
         for _ in range(MOST_STEPS):
             if not self._can_start():
                 break
             if self._pass is not None:
                 requests += self._step(self._pass, now)
+            elif (single := self._next_single(now)) is not None:
+                requests.append(self._start_single(single, now))
             elif not self._begin_pass(now):
                 break
         self._requests += b"".join(requests)
+
+    def _next_single(self, now: int) -> Single | None:
+        return self._direct.next(self.index, now) if self._shared.jobs.available else None
+
+    def _start_single(self, single: Single, now: int) -> bytes:
+        """A pass over one recipient, which is known already."""
+        single.announce(self._shared.record)
+        lifetime = self._shared.settings.lifetime
+        job = self._shared.jobs.open(
+            single.number, self.index, single.sender, now, now=now, lifetime=lifetime
+        )
+        job.read_to_end = True
+        single.job = job
+        request = self._start(job, 0, single.recipient)
+        self._shared.jobs.release(job)
+        return request
 
     def _begin_pass(self, now: int) -> bool:
         """Open the message that is due first; False if none is or may be."""
@@ -168,23 +196,48 @@ class Channel:
             else:
                 ended.append((delivery, *outcome(report, delivery.job.last)))
         # A failure must be on disk, to be told to the sender, before its recipient is marked as done.
+        self._note(
+            (delivery, kind, text) for delivery, kind, text in ended if self._direct.of(delivery.job) is None
+        )
+        for delivery, kind, text in ended:
+            self._end_delivery(delivery, kind, text, now)
+
+    def _note(self, ended: "Iterable[tuple[Delivery, str, bytes]]") -> None:
         self._bounces.note(
             (delivery.job.number, delivery.recipient, text)
             for delivery, kind, text in ended
             if kind == FAILURE
         )
-        for delivery, kind, text in ended:
-            self._end_delivery(delivery, kind, text, now)
 
     def _end_delivery(self, delivery: Delivery, kind: str, text: bytes, now: int) -> None:
         if kind == MANGLED:
             self._shared.record.line(activity.mangled(delivery.number))
         else:
             self._shared.record.line(activity.report(delivery.number, kind, text))
+        single = self._direct.of(delivery.job)
+        if single is None:
+            self._settle(delivery, kind, now)
+        self._shared.log_status()
+        if single is not None:
+            self._end_single(single, delivery, kind, text, now)
+
+    def _end_single(self, single: Single, delivery: Delivery, kind: str, text: bytes, now: int) -> None:
+        if kind == SUCCESS and not single.writing:
+            self._shared.jobs.release(delivery.job)
+            self._direct.delivered(single, now)
+            return
+
+        def settle(now: int) -> None:
+            self._note([(delivery, kind, text)])
+            self._settle(delivery, kind, now)
+
+        self._direct.undelivered(single, settle)
+
+    def _settle(self, delivery: Delivery, kind: str, now: int) -> None:
+        """Write down what became of a recipient."""
         if kind in (SUCCESS, FAILURE):
             self._mark(delivery)
         self._release(delivery.job, now)
-        self._shared.log_status()
 
     def _mark(self, delivery: Delivery) -> None:
         path = channel_path(self.index, delivery.job.number)

@@ -14,11 +14,12 @@ class Shared:
     """Settings, activity record, and the messages that wait for something.
 
     A message is at any time in one of: todo/ alone; `waiting` of a channel or a job there, for each
-    channel that has recipients left; `done`; `failed`; or in the hands of queue.todo or queue.finish.
+    channel that has recipients left; `done`; `failed`; or in the hands of queue.todo, queue.direct or
+    queue.finish.
     """
 
     __slots__ = ("deliveries", "done", "exit_requested", "failed", "jobs", "record", "settings", "slots",
-                 "waiting")  # fmt: skip
+                 "taken", "waiting")  # fmt: skip
 
     def __init__(self, record: Record, settings: Settings, concurrency: list[int]) -> None:
         """concurrency: for each channel, what settings and spawner allow."""
@@ -28,6 +29,7 @@ class Shared:
         self.waiting = [Schedule() for _ in concurrency]  # channel files by their next attempt
         self.done = Schedule()    # no channel file is left: bounce and remove
         self.failed = Schedule()  # it could not be told where these belong
+        self.taken: set[int] = set()  # in todo/, and on their way: not to be taken up again
         self.deliveries = itertools.count(1)  # the numbers that the activity record gives to deliveries
         self.exit_requested = False
 

@@ -15,6 +15,7 @@ not disturb the machine. Standard input is a JSON object, standard output anothe
          "client"   [the server's address, the client's] for the connection; default: those of IPv4
          "waiting"  client addresses from which to connect before, and then to wait; the first end of another
                     connection ends everything
+         "oks"      not before the server's log has so many ok lines; default: 0
          "signal"   a signal to be sent to the child as soon as the first query arrives
     out: "output"   what the connection brought, or what a command wrote to standard output (latin-1)
          "log"      descriptor 2 of the server
@@ -209,8 +210,11 @@ def conversation(work: dict) -> dict:
                 output += part
         log = b""
         last = b"status: %d/40\n" % len(waiting)
-        while not log.endswith(last) or b" end " not in log:  # the server goes on
-            log += os.read(server.stderr.fileno(), 65536)
+        # The server goes on, and so do its other children, each with lines of its own.
+        while last not in log.partition(b" end ")[2] or log.count(b": ok ") < work.get("oks", 0):
+            part = os.read(server.stderr.fileno(), 65536)
+            assert part, log
+            log += part
         for pid in children_of(server.pid):
             os.kill(pid, signal.SIGKILL)
         for connection in waiting:
