@@ -89,7 +89,7 @@ def test_an_unfinished_line_gets_no_reply(place: Place, program: str) -> None:
 @both
 def test_replies_come_at_once_and_time_is_limited_as_a_whole(place: Place, program: str) -> None:
     process = place.start(
-        program, "-t", "2", *ECHO, env={"RBLSMTPD": "no"},
+        program, "-t", "4", *ECHO, env={"RBLSMTPD": "no"},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
     ).process  # fmt: skip
     assert process.stdin is not None and process.stdout is not None and process.stderr is not None
