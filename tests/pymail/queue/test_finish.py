@@ -85,14 +85,18 @@ def test_a_file_in_the_place_of_the_trigger(sending: Sending) -> None:
     (sending.queue / "lock/trigger").write_bytes(b"\0")
     sending.quiet()
     assert sending.kinds(second) == {"mess", "intd", "todo"}
-    before = busy(sending.running.pid)
+    sending.until(lambda: rests(sending.running.pid), what="a rest")
+
+
+def rests(pid: int) -> bool:
+    """Whether a process uses no processor time for a fifth of a second."""
+
+    def used() -> list[str]:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+
+    before = used()
     time.sleep(0.2)
-    assert busy(sending.running.pid) == before
-
-
-def busy(pid: int) -> list[str]:
-    """Processor time that a process has used."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return used() == before
 
 
 def test_a_report_of_success_is_marked_before_it_counts(sending: Sending) -> None:
