@@ -182,9 +182,9 @@ def test_deliveries_go_on_while_qmail_clean_is_slow(sending: Sending) -> None:
     assert sending.request(LOCAL).recipient == b"b@mail.test"
     assert sending.file("local", first).read_bytes() == b"Da@mail.test\0Tb@mail.test\0"
     sending.quiet()
+    sending.answer = sending.clean  # from now on at once
     for command in sending.commands[1:]:
         os.write(sending.fd(6), sending.clean(command))
-    sending.answer = sending.clean
     sending.until(lambda: len(sending.commands) == 101, what="all commands")
     assert {int(command[5:]) for command in sending.commands} == numbers | {first}
     for n in range(101):
@@ -232,9 +232,12 @@ def test_sleeps_when_there_is_nothing_to_do(sending: Sending) -> None:
     def switches() -> list[str]:
         return [line for line in status.read_text().splitlines() if "ctxt_switches" in line]
 
-    before = switches()
-    time.sleep(0.3)
-    assert switches() == before
+    def sleeps() -> bool:
+        before = switches()
+        time.sleep(0.3)
+        return switches() == before
+
+    sending.until(sleeps, what="a sleep of 0.3 seconds")
     assert sending.kinds(number) == {"mess", "info", "local", "remote"}
 
 
