@@ -382,8 +382,11 @@ def test_children_finish_without_the_service(home: Home, service: Running, numbe
     eventually(lambda: not alive(busy.pid), what="the end of the busy child")
 
 
-def test_restart_loses_nothing(place: Place, home: Home, service: Running) -> None:
+def test_restart_loses_nothing(
+    place: Place, home: Home, service: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A client that asks while nobody serves goes on asking."""
+    monkeypatch.setattr(queue_service, "PATIENCE", 60)
     service.signal(signal.SIGTERM)
     assert service.wait() == 0
     reader, writer = os.pipe()
@@ -480,8 +483,9 @@ def test_stand_in_that_is_not_needed(place: Place, home: Home, service: Running)
     assert held_by(home) == b"supervised %d" % service.pid
 
 
-def test_clients_see_no_hand_over(place: Place, home: Home) -> None:
+def test_clients_see_no_hand_over(place: Place, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Submissions run all the time while stand-ins and services follow one another."""
+    monkeypatch.setattr(queue_service, "PATIENCE", 60)
     place.run(home.file("bin", "qmail-queued"), "-b")
     pids = []
     for _ in range(2):
@@ -510,7 +514,7 @@ def test_usage(place: Place, home: Home, arguments: list[str]) -> None:
 
 
 def test_silent_client_is_dropped_in_time(home: Home) -> None:
-    with service_with(home, serving, "REQUEST_TIME", 0.2):
+    with service_with(home, serving, "REQUEST_TIME", 1.0):
         with connect(home) as silent:
             assert _ended(silent)
         assert Client(home).finish() == 0
