@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from pysvc.programs import svc
 from pysvc.supervision.keeper import Keeper
 from pysvc.unix import fifo
 from pysvc.unix.strerr import Fatal
-from tests.support.services import SLEEP, alive, service, state, up
+from tests.support.services import SLEEP, alive, pid_of, service, up
 from tests.support.world import Place, eventually
 
 WORDS = "symbolic link loop"
@@ -200,7 +199,6 @@ def test_supervise_goes_on_without_its_files(place: Place, how: str) -> None:
     x = service(place, "x")
     running = place.start("supervise", "x", stderr=subprocess.DEVNULL)
     pid = up(x)
-    time.sleep(0.1)
     for name in os.listdir(x / "supervise"):
         (x / "supervise" / name).unlink()
         if how == "directories":
@@ -213,4 +211,4 @@ def test_supervise_goes_on_without_its_files(place: Place, how: str) -> None:
     assert alive(int((x / "second").read_text()))
     assert running.process.poll() is None
     if how == "removed":
-        assert state(x).pid == int((x / "second").read_text())
+        eventually(lambda: pid_of(x) == int((x / "second").read_text()))
