@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.crash.instance import FAR, HOST, OLD, Instance, text, tokens
 from tests.crash.queueing import Queueing
 from tests.crash.subject import KILLED, TEMPORARY, Subject
-from tests.support.world import Place
+from tests.support.world import Place, eventually
 
 SENDER = f"in-back@{HOST}"
 
@@ -164,5 +164,6 @@ class QmailRemote(Delivering):
         self.instance.close()
 
     def copies(self, token: str) -> int:
+        eventually(lambda: not self.instance.sink.open, what="the end of all conversations")
         messages = (message.replace(b"\r\n", b"\n") for message in self.instance.sink.taken)
         return sum(tokens(message)[token] for message in messages)

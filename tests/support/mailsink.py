@@ -6,12 +6,17 @@ from typing import BinaryIO
 
 
 class MailSink:
-    """`taken` holds the messages in the order in which the client was about to hear 250 for them."""
+    """`taken` holds the messages in the order in which the client was about to hear 250 for them.
+
+    `open` is how many connections there are: who has died may have sent more than has been read here.
+    """
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=50)
         self.port = int(self._listener.getsockname()[1])
         self.taken: list[bytes] = []
+        self.open = 0
+        self._counting = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -25,7 +30,12 @@ class MailSink:
                 connection, _ = self._listener.accept()
             except OSError:
                 return
+            self._count(1)
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _count(self, change: int) -> None:
+        with self._counting:
+            self.open += change
 
     def _serve(self, connection: socket.socket) -> None:
         connection.settimeout(60)
@@ -36,6 +46,8 @@ class MailSink:
                     connection.sendall(self._reply(connection, line, lines))
         except OSError:
             pass  # the client died
+        finally:
+            self._count(-1)
 
     def _reply(self, connection: socket.socket, line: bytes, lines: BinaryIO) -> bytes:
         verb = line[:4].upper()
