@@ -31,12 +31,13 @@ class Batch:
 class Lines:
     """Everything between two reads: the beginning of a line, or who gets the rest of a long one."""
 
-    __slots__ = ("_held", "_script", "_selective", "_taking")
+    __slots__ = ("_before", "_held", "_script", "_selective", "_taking")
 
     def __init__(self, script: "Script") -> None:
         self._script, self._selective = script, script.selective
         self._held = b""  # of a line that nothing was decided about
         self._taking: list[bool] | None = None  # for each directory; None unless in a long line
+        self._before = self._held, self._taking
 
     @property
     def inside(self) -> bool:
@@ -48,19 +49,19 @@ class Lines:
 
         At least one read, which may be too much.
         """
-        most = len(self._held) + len(stamp)
-        if most + len(data) * (1 + len(stamp)) < room:  # nothing but newlines would do
-            return len(data)
-        few, many = 0, len(data) // READ + 2  # reads that leave less; that do not, or are not there
+        few, most = 0, len(self._held) + len(stamp)  # reads that leave less than `room`, and what they make
+        many = len(data) // READ + 2  # reads that do not, or are not there
+        some = many // 2
         while many - few > 1:
-            some = (few + many) // 2
             part = data[few * READ : some * READ]
             newlines = len(part) - len(part.replace(b"\n", b""))  # several times as fast as count()
-            with_them = most + (some - few) * READ + newlines * len(stamp)
-            if with_them < room:
-                few, most = some, with_them
+            made = (some - few) * READ + newlines * len(stamp)
+            each = made // (some - few)
+            if most + made < room:
+                few, most = some, most + made
             else:
                 many = some
+            some = min(max(few + (room - most) // each, few + 1), many - 1)  # if the others are like these
         return min(max(few, 1) * READ, len(data))
 
     def take(self, data: bytes, stamp: bytes) -> Batch:
@@ -69,6 +70,7 @@ class Lines:
         stamp: the label, with its space, of the lines that begin in data; empty for none.
         """
         taking = self._taking
+        self._before = self._held, taking
         end = 0 if taking is None else data.find(b"\n") + 1 or len(data)
         rest = data[:end]
         if taking is not None and not rest.endswith(b"\n"):
@@ -79,6 +81,10 @@ class Lines:
             own = zip(batch.texts, taking, strict=True)
             batch.texts = [rest + text if takes else text for text, takes in own]
         return batch
+
+    def undo(self) -> None:
+        """As if there had been no last take()."""
+        self._held, self._taking = self._before
 
     def _all(self, data: bytes, stamp: bytes) -> Batch:
         """data, which begins in no long line, for every directory."""

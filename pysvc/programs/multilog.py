@@ -28,7 +28,7 @@ import time
 
 from pysvc import launch
 from pysvc.engines import logdir
-from pysvc.engines.loglines import Lines
+from pysvc.engines.loglines import Batch, Lines
 from pysvc.formats import logscript, tai64n
 from pysvc.unix import files, signals
 from pysvc.unix.logfiles import LogFiles, StatusFile
@@ -56,11 +56,15 @@ class Log:
     def room(self) -> int:
         return self._current.room
 
+    def fits(self, text: bytes) -> bool:
+        """Whether text can be written without a look at where the file ends."""
+        return not text or len(text) < self._current.room
+
     def write(self, text: bytes) -> None:
         """Append text. What does not fit must be no more than the original reads at a time."""
         if not text:
             return
-        if len(text) < self._current.room:
+        if self.fits(text):
             self._files.append(text)
             self._current.size += len(text)
         else:
@@ -102,13 +106,19 @@ class Logger:
         """Take what was read. Everything that can be decided is in the logs when this returns."""
         stamp = tai64n.label(time.time_ns()) + b" " if self._stamped else b""
         while data:
-            room = min((log.room for log in self.logs), default=sys.maxsize)
-            end = self._lines.share(data, stamp, room)
-            self._take(data[:end], stamp)
-            data = data[end:]
+            batch = self._lines.take(data, stamp)
+            full = [log.room for log, text in zip(self.logs, batch.texts, strict=True) if not log.fits(text)]
+            if not full:
+                self._obey(batch)
+                return
+            self._lines.undo()
+            end = self._lines.share(data, stamp, min(full))
+            after = end + logdir.READ
+            for part in data[:end], data[end:after]:  # the first may be, the second is likely to be too much
+                self._obey(self._lines.take(part, stamp))
+            data = data[after:]
 
-    def _take(self, data: bytes, stamp: bytes) -> None:
-        batch = self._lines.take(data, stamp)
+    def _obey(self, batch: Batch) -> None:
         for line in batch.alerts:
             _show(logscript.alert(line))
         for at, line in batch.records.items():

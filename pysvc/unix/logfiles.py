@@ -174,22 +174,29 @@ class LogFiles:
         count = insist(f"stat {name}/{file}", links)
         if not count:
             return
-        if count == 1:  # with more it got its name before a crash
-            self._link(file, code)
+        # With more links it got its name before a crash.
+        names = self._link(file, code) if count == 1 else os.listdir(b".")
         insist(f"remove {name}/{file}", lambda: os.unlink(file))
-        insist(f"read {name}", self._prune)
+        try:
+            self._prune(names)
+        except OSError:  # perhaps somebody else has removed one
+            insist(f"read {name}", lambda: self._prune(os.listdir(b".")))
 
-    def _link(self, file: str, code: bytes) -> None:
+    def _link(self, file: str, code: bytes) -> list[bytes]:
+        """Give a file its final name; the names that are now in the directory."""
         while True:
             label = logname.name(time.time_ns(), code)
             try:
-                label = logname.after(label, os.listdir(b"."))
-                return os.link(file, label)
+                names = os.listdir(b".")
+                label = logname.after(label, names)
+                os.link(file, label)
+                return [*names, label]
             except OSError as error:
                 _complain(f"unable to link to {self._name}/{label.decode()}, pausing: {reason(error)}")
 
-    def _prune(self) -> None:
-        for old in logname.surplus(os.listdir(b"."), self._directory.number):
+    def _prune(self, names: list[bytes]) -> None:
+        """Remove the files that are too old; names: what is in the directory."""
+        for old in logname.surplus(names, self._directory.number):
             os.unlink(old)
 
     def _process(self, processor: bytes) -> None:
