@@ -164,11 +164,12 @@ def test_end_to_end(place: Place, home: Home, network: Network, size: int) -> No
     network.serve(home.file("bin", "qmail-qmqpd"))
     servers(home, "127.0.0.1\nnonsense\n127.0.0.2\n127.0.0.3\n")
     message = b"Subject: x\n\n" + os.urandom(size)
-    assert submit(place, network.command(*client(home)), message, b"Fa@b\0Tc@d\0Te@f\0\0", as_root=True) == 0
+    envelope, folder = b"Fa@b\0Tc@d\0Te@f\0\0", {"TMPDIR": str(place.path)}
+    assert submit(place, network.command(*client(home)), message, envelope, as_root=True, env=folder) == 0
     _, files = only_message(home.file("queue"))
     assert files["mess"].endswith(b"\n" + message)
     assert files["todo"].endswith(b"Fa@b\0Tc@d\0Te@f\0")
-    assert list(Path("/tmp").glob("qmail.*")) == []
+    assert list(place.path.glob("qmail.*")) == []
 
 
 @pytest.mark.root
