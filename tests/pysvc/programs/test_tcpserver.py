@@ -266,7 +266,7 @@ def test_a_limit_of_nothing(place: Place, server: str, limit: str) -> None:
         client.settimeout(0.2)
         with pytest.raises(TimeoutError):
             client.recv(1)
-    assert running.lines() == ["tcpserver: status: 0/0"]
+    eventually(lambda: running.lines() == ["tcpserver: status: 0/0"])
     running.running.signal(signal.SIGTERM)
     assert running.running.wait() == 0
 
