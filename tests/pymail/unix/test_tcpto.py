@@ -65,7 +65,8 @@ def test_nobody_writes_while_the_lock_is_held(home: Home) -> None:
         fcntl.flock(holder, fcntl.LOCK_EX)
         teller = threading.Thread(target=Timeouts(home, 0).tell, args=(HOST, True, NOW))
         teller.start()
-        eventually(lambda: b"-> FLOCK" in Path("/proc/locks").read_bytes(), what="a wait for the lock")
+        waiting = b"-> FLOCK  ADVISORY  WRITE %d " % os.getpid()
+        eventually(lambda: waiting in Path("/proc/locks").read_bytes(), what="a wait for the lock")
         assert counts(home) == []
     teller.join(20)
     assert counts(home) == [1]
