@@ -90,6 +90,8 @@ class Tree:
         os.kill(pid, signal.SIGKILL)
         eventually(lambda: not alive(pid))
         eventually(lambda: self._woken() and self.keeper(name) not in (0, pid))
+        if name == "a":  # whose new daemon shall be known before all are counted
+            eventually(lambda: pid_of(self.service) in children(self.keeper("a")), what="a new daemon")
 
     def _woken(self) -> bool:
         self.svscan.signal(signal.SIGALRM)  # not to wait for the five seconds
