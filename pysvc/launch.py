@@ -10,7 +10,7 @@ import gc
 import os
 import sys
 
-from pysvc.unix import chain, environment, launchers, signals, title
+from pysvc.unix import chain, descriptors, environment, launchers, signals, title
 from pysvc.unix.strerr import TEMPORARY, Fatal, say, words
 
 TYPE_CHECKING = False
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # also an import can fail by these
+_given: list[int] | None = None  # what was inheritable at the last freeze, from 3 on
 KEPT: set[int] = set()  # descriptors of this process that no program in it closes by chaining, or passes on
 
 
@@ -33,7 +34,7 @@ def start(package: str, name: str, file: str) -> "NoReturn":
         launchers.started_by(file)
         return _main(program)(argv)
 
-    leave(run(program, body))
+    leave(run(name, body))
 
 
 def leave(code: int) -> "NoReturn":
@@ -73,7 +74,9 @@ def reusable(launcher: launchers.Launcher) -> bool:
 
 def freeze() -> None:
     """Before the first fork: keep the collector's hands off what exists, so that pages stay shared."""
+    global _given
     title.load()
+    _given = [fd for fd in passed_on() if fd > 2]
     gc.collect()
     gc.freeze()
 
@@ -95,18 +98,19 @@ def fork(name: str, body: "Callable[[], int]") -> int:
     KEPT.clear()
     code = TEMPORARY
     try:
-        code = run(launchers.Launcher("", name), body)
+        code = run(name, body)
     finally:
         os._exit(code)
 
 
 def run(
-    program: launchers.Launcher,
+    name: str,
     body: "Callable[[], int]",
     entered: "list[launchers.Launcher] | None" = None,
 ) -> int:
     """Run body() and what it chains to; the exit code of the last program.
 
+    name: of the program that body() is of, for what it says.
     entered: gets each program that was chained to. One that cannot be run again ends this process, and finds
     nothing of what was kept for more: it may take other ids.
     """
@@ -117,19 +121,19 @@ def run(
             step = following
         except Fatal as fatal:
             if fatal.text:
-                say(fatal.line(program.name))
+                say(fatal.line(name))
             return fatal.code
         except MemoryError:
-            say(f"{program.name}: fatal: out of memory")
+            say(f"{name}: fatal: out of memory")
             return TEMPORARY
         except Exception as error:
-            say(f"{program.name}: fatal: {fault(error)}")
+            say(f"{name}: fatal: {fault(error)}")
             return TEMPORARY
         # The frames of the last program, and what they held open, are gone from here on.
         step.__traceback__ = step.__context__ = None
-        program = step.program
+        name = step.program.name
         if entered is not None:
-            entered.append(program)
+            entered.append(step.program)
         body = _enter(step, entered is not None)
 
 
@@ -159,23 +163,31 @@ def call(program: launchers.Launcher, argv: list[str]) -> int:
 def enter(program: launchers.Launcher, argv: list[str]) -> int:
     """In a child, do as chain.run would with a program that preload has found; the exit code.
 
-    Neither the search nor the exception is needed then: a forked process has 0.2 MB less of its own.
+    Neither the search nor the exception is needed then, nor a look at each descriptor if the parent has
+    called freeze: a forked process has 0.2 MB less of its own. From 3 on it passes on what was inheritable
+    at that time.
     """
 
     def body() -> int:
-        become(argv, None)
+        if _given is None:
+            _close_private(_descriptors())
+        else:
+            descriptors.close_all_but(KEPT.union(_given) if _given else KEPT)
+            _close_private((0, 1, 2))
+        _replace(argv)
         return _main(program)(argv)
 
-    return run(program, body)
+    return run(program.name, body)
 
 
 def become(argv: list[str], env: dict[bytes, bytes] | None) -> None:
     """Do to this process what execve would: title, environment, signals, descriptors."""
-    title.set_title(argv)
-    if env is not None:
-        environment.replace(env)
-    signals.reset_caught()
-    for fd in _descriptors():
+    _replace(argv, env)
+    _close_private(_descriptors())
+
+
+def _close_private(fds: "Iterable[int]") -> None:
+    for fd in fds:
         try:
             if not os.get_inheritable(fd) and fd not in KEPT:
                 os.close(fd)
@@ -183,15 +195,23 @@ def become(argv: list[str], env: dict[bytes, bytes] | None) -> None:
             pass  # not open
 
 
-def passes_on() -> bool:
-    """Whether a program that this process becomes finds descriptors besides 0, 1 and 2."""
+def _replace(argv: list[str], env: dict[bytes, bytes] | None = None) -> None:
+    title.set_title(argv)
+    if env is not None:
+        environment.replace(env)
+    signals.reset_caught()
+
+
+def passed_on() -> list[int]:
+    """The descriptors that a program which this process becomes finds."""
+    found = []
     for fd in _descriptors():
         try:
-            if fd > 2 and os.get_inheritable(fd):
-                return True
+            if os.get_inheritable(fd):
+                found.append(fd)
         except OSError:
             pass  # not open
-    return False
+    return found
 
 
 def _descriptors() -> "Iterable[int]":

@@ -10,9 +10,8 @@ ids, has left a child or was in trouble, the process ends like any other.
 import os
 
 from pysvc import launch
-from pysvc.unix import environment, launchers, signals
+from pysvc.unix import descriptors, environment, launchers, signals
 from pysvc.unix.strerr import TEMPORARY
-from pysvc.workers import highest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ class Ground:
         environment.replace(self._environment)
         os.fchdir(self._folder)
         os.umask(self._umask)
-        _close_all_but(launch.KEPT)
+        descriptors.close_all_but(launch.KEPT)
 
 
 def _own_folder() -> int:
@@ -72,14 +71,6 @@ def _has_children() -> bool:
     return True
 
 
-def _close_all_but(kept: set[int]) -> None:
-    first = 3
-    for fd in sorted(kept):
-        os.closerange(first, fd)
-        first = fd + 1
-    os.closerange(first, highest())
-
-
 def serve(channel: "Channel", name: str, work: "Callable[[bytes], int]") -> int:
     """Do one piece of work after the other; the exit code, if one of them must be the last.
 
@@ -87,10 +78,10 @@ def serve(channel: "Channel", name: str, work: "Callable[[bytes], int]") -> int:
     which ps goes on to show.
     """
     signals.ignore(signals.SIGPIPE)
-    program, ground = launchers.Launcher("", name), Ground()
+    ground = Ground()
     while (request := channel.take()) is not None:
         entered: list[launchers.Launcher] = []
-        code = launch.run(program, lambda: work(request), entered)
+        code = launch.run(name, lambda: work(request), entered)
         if code == TEMPORARY or not all(map(launch.reusable, entered)) or ground.lost():
             return code
         try:

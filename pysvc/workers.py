@@ -27,7 +27,7 @@ import struct
 import time
 
 from pysvc import launch
-from pysvc.unix import launchers, signals
+from pysvc.unix import descriptors, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,11 +43,6 @@ DELIVERY = (0,), (1, 2)  # the numbers that they have in the worker: message and
 CONNECTION = ((0, 1),)   # a client; descriptor 2 stays as it is
 
 _FD = struct.calcsize("i")
-
-
-def highest() -> int:
-    """A number above every descriptor of this process."""
-    return max(os.sysconf("SC_OPEN_MAX"), 1024)
 
 
 class Work:
@@ -236,8 +231,7 @@ class Channel:
     def __init__(self, fd: int, places: "Places" = DELIVERY) -> None:
         """Keep this descriptor, and nothing else that is the spawner's, neither files nor signals."""
         signals.reset_caught()
-        os.closerange(3, fd)
-        os.closerange(fd + 1, highest())
+        descriptors.close_all_but((fd,))
         self._connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, fd)
         self._null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
         launch.KEPT.update((fd, self._null))
@@ -293,11 +287,11 @@ def serve(channel: Channel, name: str, work: "Callable[[bytes], int]") -> int:
     begins in / and with the umask that there was at the beginning; signals are as the last one left them,
     at first at their default.
     """
-    program, mask = launchers.Launcher("", name), os.umask(0)
+    mask = os.umask(0)
     signals.default(signals.SIGPIPE)  # a spawner ignores it
     while True:
         os.chdir("/")
         os.umask(mask)
         if (request := channel.take()) is None:
             return 0
-        channel.answer(launch.run(program, lambda: work(request)))
+        channel.answer(launch.run(name, lambda: work(request)))

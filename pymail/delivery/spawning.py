@@ -14,11 +14,11 @@ from pymail.engines.spawner import Slots
 from pymail.protocols.spawn import Request, Requests, encode_report
 from pymail.unix.home import Home
 from pysvc import launch
-from pysvc.unix import signals
+from pysvc.unix import descriptors, signals
 from pysvc.unix.files import BLOCK, write_all
 from pysvc.unix.strerr import TEMPORARY, Fatal
 from pysvc.unix.watching import Watching
-from pysvc.workers import Pool, Work, highest
+from pysvc.workers import Pool, Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ class Spawner(Watching):
         os.dup2(message, 0)
         os.dup2(writer, 1)
         os.dup2(writer, 2)
-        os.closerange(3, highest())
+        descriptors.close_all_but(())
         return self._child(request)
 
     def _reap(self) -> None:

@@ -43,7 +43,6 @@ from pysvc import __version__
 from pysvc.formats import visible
 from pysvc.installation.commands import reference, run_click
 from pysvc.launch import leave, run
-from pysvc.unix.launchers import Launcher
 from pysvc.unix.strerr import PERMANENT, Fatal, unable_to
 
 PORT = click.IntRange(1, 65535)
@@ -246,4 +245,4 @@ def main(argv: list[str]) -> int:
 
 def console() -> None:
     """The entry point that pip installs."""
-    leave(run(Launcher("pymail", "pymail"), lambda: main(sys.argv)))
+    leave(run("pymail", lambda: main(sys.argv)))

@@ -26,7 +26,7 @@ from pymail.formats.assign import Assignment
 from pymail.unix import users
 from pymail.unix.home import Home
 from pysvc import launch, workers
-from pysvc.unix import chain, ids, title
+from pysvc.unix import chain, descriptors, ids, title
 from pysvc.unix.files import read_all
 from pysvc.unix.launchers import Launcher
 from pysvc.unix.strerr import PERMANENT, Fatal, temporary
@@ -190,7 +190,7 @@ def _become_getpw(home: Home, local: bytes, writer: int) -> int:
     null = os.open("/dev/null", os.O_RDWR)
     for fd, source in enumerate((null, writer, null)):
         os.dup2(source, fd)
-    os.closerange(3, workers.highest())
+    descriptors.close_all_but(())
     try:
         home.become("qmailp")
     except Fatal:

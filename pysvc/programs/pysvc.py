@@ -28,7 +28,6 @@ from pysvc.installation.ledger import Ledger
 from pysvc.installation.removal import take_back
 from pysvc.launch import leave, run
 from pysvc.programs import PROGRAMS
-from pysvc.unix.launchers import Launcher
 from pysvc.unix.strerr import PERMANENT, Fatal, unable_to
 from pysvc.views.commands import new_command, status_command, top_command
 
@@ -86,4 +85,4 @@ def main(argv: list[str]) -> int:
 
 def console() -> None:
     """The entry point that pip installs."""
-    leave(run(Launcher("pysvc", "pysvc"), lambda: main(sys.argv)))
+    leave(run("pysvc", lambda: main(sys.argv)))

@@ -204,7 +204,8 @@ class TcpServer(Server):
         own = launch.preload(settings.program[0])
         self._prepares = own is None and not settings.waits()
         # A worker keeps nothing open: what was passed on is found in a process of one's own alone.
-        self._reuses = own is not None and launch.reusable(own) and not launch.passes_on()
+        passes_on = any(fd > 2 for fd in launch.passed_on())
+        self._reuses = own is not None and launch.reusable(own) and not passes_on
 
     def print_ports(self) -> None:
         try:

@@ -106,8 +106,7 @@ class AttendedKeeper(Keeper):
             warn("supervise", f"unable to fork for {self.directory}, sleeping 60 seconds", error)
             self.act(self.supervisor.not_started())
         else:
-            self.watch(pid)
-            self.act(self.supervisor.started(pid, time.time_ns()))
+            self.started(pid)
         if write >= 0:
             os.close(write)
 

@@ -61,7 +61,8 @@ class Keeper:
             lock.try_lock(lock.open_lock("supervise/lock", follow=False))
         self._open_control()
         self.supervisor = Supervisor(time.time_ns(), up)
-        _remove(STATE)
+        if os.access(STATE, os.F_OK):
+            _remove(STATE)
         self.announce()
         # Only now: whoever finds a reader of `ok` may count on a status.
         fifo.make("supervise/ok")
@@ -77,7 +78,8 @@ class Keeper:
             self.control = fifo.open_end("supervise/control", os.O_RDONLY)
         with unable_to(f"write {self.directory}/supervise/control"):
             write = fifo.open_end("supervise/control", os.O_WRONLY)
-            if not os.path.samestat(os.fstat(self.control), os.fstat(write)):
+            one, other = os.fstat(self.control), os.fstat(write)
+            if one.st_ino != other.st_ino or one.st_dev != other.st_dev:
                 raise OSError("replaced meanwhile")
 
     def keep(self) -> None:
@@ -114,6 +116,8 @@ class Keeper:
 
     def command(self) -> list[str]:
         """One command a turn, so that deaths are seen between any two."""
+        if not self.poll.poll(0):
+            return self.supervisor.tick()
         try:
             byte = os.read(self.control, 1)
         except OSError:
@@ -122,7 +126,10 @@ class Keeper:
 
     def act(self, actions: "Iterable[str]") -> bool:
         """Do what the supervisor decided; whether to go on."""
-        return all(map(self.do, actions))
+        for action in actions:  # noqa: SIM110 - each thing that is used is another page: all, map, a generator
+            if not self.do(action):
+                return False
+        return True
 
     def do(self, action: str) -> bool:
         """One action; False for the last one of all."""
@@ -152,9 +159,13 @@ class Keeper:
             self.act(self.supervisor.not_started())
             time.sleep(NO_CHILD)
             return
+        self.started(pid)
+        time.sleep(PACE)  # on the monotonic clock; a signal does not cut it short
+
+    def started(self, pid: int) -> None:
+        """The service has been started."""
         self.watch(pid)
         self.act(self.supervisor.started(pid, time.time_ns()))
-        time.sleep(PACE)  # on the monotonic clock; a signal does not cut it short
 
     def _child(self) -> int:
         with unable_to(f"start {self.directory}/run"):
@@ -186,18 +197,19 @@ class Keeper:
     def replace(self, path: str, content: bytes) -> bool:
         """Replace a file of the directory `supervise`; whether that worked. Trouble is said and survived."""
         new = f"{path}.new"
-        warning = f"unable to open {self.directory}/{new}"
+        doing = "open"
         try:
             fd = _create(new)
-            warning = f"unable to write {self.directory}/{new}"
+            doing = "write"
             try:
                 files.write_all(fd, content)
             finally:
                 os.close(fd)
-            warning = f"unable to rename {self.directory}/{new} to {path.rpartition('/')[2]}"
+            doing = "rename"
             os.rename(new, path)
         except OSError as error:
-            warn("supervise", warning, error)
+            to = f" to {path.rpartition('/')[2]}" if doing == "rename" else ""
+            warn("supervise", f"unable to {doing} {self.directory}/{new}{to}", error)
             return False
         return True
 
@@ -211,7 +223,12 @@ def attended() -> bool:
 
 
 def _exists(path: str) -> bool:
-    """Whether there is a file, through links. Raises OSError where that cannot be told."""
+    """Whether there is a file in this directory, through links. Raises OSError where that cannot be told."""
+    try:
+        if path not in os.listdir("."):
+            return False
+    except OSError:
+        pass  # it may be entered, but not read
     try:
         os.stat(path)
     except FileNotFoundError:

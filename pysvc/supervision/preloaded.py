@@ -10,5 +10,6 @@ def load() -> None:
     """Load their code, as far as they are this installation's, and make it ready to be shared."""
     for name in PROGRAMS:
         launch.preload(name)
-    rehearsal.rehearse()
     launch.freeze()
+    rehearsal.rehearse()
+    launch.freeze()  # also what the rehearsal has left

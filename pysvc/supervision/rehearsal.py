@@ -7,12 +7,12 @@ enough is not changed any more: a forked supervise has 0.2 MB less of its own.
 import os
 
 from pysvc import launch
-from pysvc.engines.supervisor import ANNOUNCE
 from pysvc.supervision.keeper import Keeper, attended
 from pysvc.unix.launchers import Launcher
 
 PROGRAM = Launcher("pysvc", "supervise")
 TURNS = 20
+COMMANDS = b"dx"  # nothing is started; supervise waits once and exits
 ROOM = 16384  # bytes that are written first: on a full disk a supervise would complain
 DESCRIPTORS = "/proc/self/fd"  # what is listed of the listing itself is gone afterwards
 
@@ -31,14 +31,14 @@ def rehearse() -> None:
         down = os.open(f"{place}/down", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         os.write(down, bytes(ROOM))
         os.close(down)
+        os.mkdir(f"{place}/supervise", 0o700)
+        os.mkfifo(f"{place}/supervise/control", 0o600)
         for _ in range(TURNS):
             known = _descriptors()
             launch.KEPT.update(known)
-            code = launch.run(PROGRAM, lambda: _one_turn(place))
+            code = _run_idle(place) or launch.run(PROGRAM.name, lambda: _start_nothing(place))
             launch.KEPT.clear()
             launch.KEPT.update(kept)
-            for fd in _descriptors() - known:
-                os.close(fd)
             if code:
                 break
     except OSError:
@@ -49,18 +49,31 @@ def rehearse() -> None:
         _remove(place)
 
 
-def _one_turn(place: str) -> int:
-    launch.become(["svscan"], None)
+def _run_idle(place: str) -> int:
+    """The whole program, in which nothing is started."""
+    known = _descriptors()
+    control = os.open(f"{place}/supervise/control", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    os.write(control, COMMANDS)
+    launch.KEPT.add(control)
+    code = launch.enter(PROGRAM, ["supervise", place])
+    _close_all_but(known)
+    return code
+
+
+def _start_nothing(place: str) -> int:
+    """What supervise does before and after its fork."""
+    known = _descriptors()
     keeper = Keeper(place)
-    keeper.act(keeper.supervisor.begin())
-    keeper.act([*keeper.deaths(), *keeper.command()])
     attended()
-    keeper.watch(os.getpid())
-    keeper.act([*keeper.supervisor.started(os.getpid(), 0), ANNOUNCE])
+    keeper.started(os.getpid())
     keeper.unwatch()
-    keeper.longest_wait()
-    keeper.refresh()
+    _close_all_but(known)
     return 0
+
+
+def _close_all_but(known: set[int]) -> None:
+    for fd in _descriptors() - known:
+        os.close(fd)
 
 
 def _descriptors() -> set[int]:

@@ -1,8 +1,12 @@
-"""Where UCSPI programs find their connection: a server's as 0 and 1, a client's as 6 and 7"""
+"""Descriptors by number: a server's connection as 0 and 1, a client's as 6 and 7, and what is to be closed"""
 
 import os
 
 from pysvc.unix.strerr import unable_to
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 READ, WRITE = 6, 7  # of a client
 
@@ -29,3 +33,18 @@ def as_client(fd: int) -> None:
         os.dup2(READ, WRITE)
     if fd not in (READ, WRITE):
         os.close(fd)
+
+
+def highest() -> int:
+    """A number above every descriptor of this process."""
+    return max(os.sysconf("SC_OPEN_MAX"), 1024)
+
+
+def close_all_but(kept: "Collection[int]") -> None:
+    """Close every descriptor but 0, 1, 2 and some others."""
+    first = 3
+    for fd in sorted(kept) if len(kept) > 1 else kept:
+        if fd >= first:  # a range of less than nothing would be all of them
+            os.closerange(first, fd)
+            first = fd + 1
+    os.closerange(first, highest())

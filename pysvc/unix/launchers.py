@@ -18,15 +18,12 @@ LONGEST = 4096  # bytes of a file looked at; no launcher comes near
 class Launcher:
     """Which program a launcher starts: its package ("pysvc" or "pymail") and its name."""
 
-    __slots__ = ("name", "package")
+    __slots__ = ("module", "name")
 
     def __init__(self, package: str, name: str) -> None:
-        self.package, self.name = package, name
-
-    @property
-    def module(self) -> str:
-        """The module that holds the program, "pysvc.programs.svok"."""
-        return f"{self.package}.programs.{self.name.replace('-', '_').replace('@', '_at')}"
+        """module: the one that holds the program, "pysvc.programs.svok"."""
+        self.name = name
+        self.module = f"{package}.programs.{name.replace('-', '_').replace('@', '_at')}"
 
 
 def header(interpreter: str, path: list[str]) -> bytes:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 import pytest
 
 from pysvc import launch
-from pysvc.unix.launchers import Launcher
 from pysvc.unix.strerr import Fatal, unable_to, usage
 from tests.support.world import ROOT
 
@@ -40,12 +39,12 @@ def opens_nothing() -> int:
     ],
 )
 def test_run(body: Callable[[], int], code: int, said: str, capfd: pytest.CaptureFixture[str]) -> None:
-    assert launch.run(Launcher("", "prog"), body) == code
+    assert launch.run("prog", body) == code
     assert capfd.readouterr().err == said
 
 
 def test_a_fault_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
-    assert launch.run(Launcher("", "prog"), fails(ValueError("two\nlines\x1b[2J\r"))) == 111
+    assert launch.run("prog", fails(ValueError("two\nlines\x1b[2J\r"))) == 111
     said = capfd.readouterr().err
     assert said.startswith("prog: fatal: internal bug: ValueError at ")
     assert said.endswith(": two lines?[2J?\n")
