@@ -9,7 +9,7 @@ from pymail.engines.deliveries import FAILURE, MANGLED, SUCCESS, Delivery, outco
 from pymail.engines.jobs import Job
 from pymail.engines.passes import Pass, UnknownRecord
 from pymail.engines.rewrite import delivery_sender
-from pymail.engines.schedule import SYSTEM_TROUBLE
+from pymail.engines.schedule import SYSTEM_TROUBLE, plausible, retry_time
 from pymail.formats import activity
 from pymail.protocols.spawn import Reports, encode_request
 from pymail.queue.bounces import Bounces
@@ -229,9 +229,19 @@ class Channel:
 
         def settle(now: int) -> None:
             self._note([(delivery, kind, text)])
+            self._reschedule(delivery.job, now)
             self._settle(delivery, kind, now)
 
         self._direct.undelivered(single, settle)
+
+    def _reschedule(self, job: Job, now: int) -> None:
+        """By the birth that the message has now that it has an info file."""
+        try:
+            info = read_info(job.number)
+        except OSError:
+            info = None
+        if info is not None:
+            job.retry = retry_time(info[1], now, self.index)
 
     def _settle(self, delivery: Delivery, kind: str, now: int) -> None:
         """Write down what became of a recipient."""
@@ -251,8 +261,9 @@ class Channel:
         """The pass or a delivery is over; the last of them decides how the message goes on."""
         if not self._shared.jobs.release(job):
             return
-        if not job.complete:
-            self._waiting.add(job.retry, job.number)
+        if not job.complete:  # the clock may have been set back since the job began
+            due = plausible(job.retry, now, self._shared.settings.lifetime)
+            self._waiting.add(due, job.number)
             return
         path = channel_path(self.index, job.number)
         try:

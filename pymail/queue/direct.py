@@ -7,7 +7,7 @@ is it preprocessed like every other one. The activity record shows no difference
 """
 
 from pymail.engines.jobs import Job
-from pymail.engines.schedule import SYSTEM_TROUBLE, Schedule
+from pymail.engines.schedule import Schedule
 from pymail.formats import activity, envelope
 from pymail.queue.cleaner import Cleaner
 from pymail.queue.layout import CHANNELS, flat_path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 PATIENCE = 2    # seconds that one may wait, or its delivery take, before it gets its files
+AGAIN = 10      # seconds until something is tried again that this host could not do
 LONGEST = 4096  # bytes of a todo file that is looked at
 
 
@@ -116,7 +117,7 @@ class Direct:
                 self._cleaner.ask("foop", number, cleaned)
             else:  # nobody else may take it up: it would be delivered again
                 self._complain("todo", number)
-                self._again.add(now + SYSTEM_TROUBLE, number)
+                self._again.add(now + AGAIN, number)
 
         def cleaned(done: bool) -> None:
             if not done:
@@ -166,7 +167,7 @@ class Direct:
         if self._shared.exit_requested and one.settle is not None:
             self._leave(one)
             return
-        self._overdue.add(now + SYSTEM_TROUBLE, one.number)
+        self._overdue.add(now + AGAIN, one.number)
         if one.job is None:
             self._waiting[one.channel].add(now, one.number)
 

@@ -99,6 +99,9 @@ def test_mail_that_waits_when_the_clock_is_set_back(place: Place) -> None:
     here.start_up()
     assert here.put("t1x", "later") == 0
     eventually(lambda: b": deferral: " in here.log.read_bytes(), what="the first attempt")
+    eventually(lambda: here.files("info") and not here.files("todo"), what="its schedule")
+    assert here.put("t0x", "in") == 0  # when it has been delivered the first one's schedule stands
+    eventually(lambda: here.arrived()["in"]["t0x"], what="a message after it")
     (here.alias / "go").write_text("")
     for number, ahead in enumerate((0, 14400, 14600), 2):
         clock.set(ahead)

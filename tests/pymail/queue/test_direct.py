@@ -8,7 +8,7 @@ import pytest
 
 from pymail.formats import envelope
 from pymail.queue import direct, layout
-from pymail.queue.direct import LONGEST, PATIENCE
+from pymail.queue.direct import AGAIN, LONGEST, PATIENCE
 from pymail.queue.todo import BATCH, Intake
 from tests.support.sending import Sending
 from tests.support.waiting_queue import NOW, WaitingQueue
@@ -249,7 +249,7 @@ def test_a_delivered_one_that_cannot_be_removed_is_not_delivered_again(queue: Wa
     assert queue.logged()[-1] == b"warning: qmail-clean unable to clean up todo/100"
     intake.step(NOW + 2000, may_begin=True)  # scans todo/, and finds it there
     assert queue.direct.next(LOCAL, NOW + 2000) is None
-    assert queue.asked() == [100]  # again, for the time of 123 seconds has passed
+    assert queue.asked() == [100]  # again, for AGAIN seconds have passed
     queue.answer([100])
     assert (queue.shared.taken, queue.asked()) == (set(), [100])  # foop
 
@@ -267,9 +267,9 @@ def test_a_full_disk(queue: WaitingQueue, monkeypatch: pytest.MonkeyPatch) -> No
         queue.synced()
     assert queue.asked() == []
     assert queue.direct.next(LOCAL, NOW + PATIENCE) is not None
-    intake.step(NOW + PATIENCE + 122, may_begin=True)
+    intake.step(NOW + PATIENCE + AGAIN - 1, may_begin=True)
     assert not queue.background.running
-    intake.step(NOW + PATIENCE + 123, may_begin=True)
+    intake.step(NOW + PATIENCE + AGAIN, may_begin=True)
     queue.synced()
     assert queue.asked() == [100]
 
