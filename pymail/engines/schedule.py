@@ -31,8 +31,9 @@ def retry_time(birth: int, now: int, channel: int) -> int:
 
 def plausible(due: int, now: int, lifetime: int) -> int:
     """When an attempt noted for `due` is due: now, where no schedule leads so far ahead."""
-    pauses = (retry_time(0, lifetime, channel) - lifetime for channel in range(len(SKIP)))
-    return now if due > now + max(*pauses, SYSTEM_TROUBLE) else due
+    root = math.isqrt(lifetime)
+    longest = (root + max(SKIP)) ** 2 - root**2  # the pause at an age that is a square
+    return now if due > now + max(longest, SYSTEM_TROUBLE) else due
 
 
 def last_attempt(birth: int, now: int, lifetime: int) -> bool:

@@ -42,8 +42,10 @@ def test_birth_in_the_future() -> None:
 
 
 def test_what_no_schedule_leads_to_is_due_now() -> None:
-    latest = retry_time(BIRTH, BIRTH + LIFETIME, 1)
-    now = BIRTH + LIFETIME
+    now = BIRTH + 777**2  # the age within a week at which the pause is longest
+    latest = retry_time(BIRTH, now, 1)
+    ages = range(777**2 - 2000, LIFETIME)
+    assert max(retry_time(BIRTH, BIRTH + age, 1) - BIRTH - age for age in ages) == latest - now
     assert plausible(latest, now, LIFETIME) == latest
     assert plausible(latest + 1, now, LIFETIME) == now
     assert plausible(now - 5, now, LIFETIME) == now - 5

@@ -45,7 +45,7 @@ FAULTS = {
         "pymail.engines.jobs.retry_time = lambda birth, now, channel: now + 60", "before it is due"
     ),
     "tried again too late": (
-        "pymail.engines.jobs.retry_time = lambda birth, now, channel: now + 86400", "but was due at"
+        "pymail.engines.jobs.retry_time = lambda birth, now, channel: now + 20000", "but was due at"
     ),
     "never given up": ("pymail.engines.jobs.last_attempt = lambda *_: False", "for whom it is settled"),
     "not marked": ("pymail.queue.channel.mark_done = lambda *_: None", "for whom it is settled"),
