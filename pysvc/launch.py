@@ -5,6 +5,7 @@ chains to, and turns what it raises into one line on descriptor 2 and an exit co
 these packages catches Fatal, forks, or knows how a program begins and ends.
 """
 
+import _thread
 import errno
 import gc
 import os
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # also an import can fail by these
 _given: list[int] | None = None  # what was inheritable at the last freeze, from 3 on
+_standard = False  # whether 0, 1 and 2 were
+LOCKS = 100  # more than there are holes for in the heap; a forked interpreter makes some
 KEPT: set[int] = set()  # descriptors of this process that no program in it closes by chaining, or passes on
 
 
@@ -74,10 +77,14 @@ def reusable(launcher: launchers.Launcher) -> bool:
 
 def freeze() -> None:
     """Before the first fork: keep the collector's hands off what exists, so that pages stay shared."""
-    global _given
+    global _given, _standard
     title.load()
-    _given = [fd for fd in passed_on() if fd > 2]
+    found = passed_on()
+    _given, _standard = [fd for fd in found if fd > 2], all(fd in found for fd in (0, 1, 2))
     gc.collect()
+    locks = [_thread.allocate_lock() for _ in range(LOCKS)]
+    while locks:
+        locks.pop()  # the last ones lie side by side; the first ones of the next process come from them
     gc.freeze()
 
 
@@ -95,7 +102,8 @@ def fork(name: str, body: "Callable[[], int]") -> int:
     pid = os.fork()
     if pid:
         return pid
-    KEPT.clear()
+    if KEPT:
+        KEPT.clear()
     code = TEMPORARY
     try:
         code = run(name, body)
@@ -173,7 +181,8 @@ def enter(program: launchers.Launcher, argv: list[str]) -> int:
             _close_private(_descriptors())
         else:
             descriptors.close_all_but(KEPT.union(_given) if _given else KEPT)
-            _close_private((0, 1, 2))
+            if not _standard:
+                _close_private((0, 1, 2))
         _replace(argv)
         return _main(program)(argv)
 

@@ -24,6 +24,7 @@ NO_CHILD = 60     # seconds after a failed fork
 IDLE = 1_000_000  # milliseconds between two looks for children that are not the service's
 UNWATCHED = 500   # milliseconds between two looks where there is no pidfd
 STALE = 5000      # milliseconds until a status is written again that could not be written
+CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 STATE = "supervise/state"  # of an attended service; formats.state
 
 
@@ -251,12 +252,11 @@ def _make_directory() -> None:
 
 def _create(path: str) -> int:
     """Create a file in a directory where its user may have left anything under that name."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
-        return os.open(path, flags, 0o644)
+        return os.open(path, CREATE, 0o644)
     except FileExistsError:
         os.unlink(path)
-        return os.open(path, flags, 0o644)
+        return os.open(path, CREATE, 0o644)
 
 
 def _remove(path: str) -> None:

@@ -10,6 +10,8 @@ import select
 import stat
 import time
 
+FLAGS = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
 
 def make(path: str) -> None:
     """Create a fifo for its owner; where that fails, opening it will tell why."""
@@ -24,7 +26,7 @@ def open_end(path: str, mode: int) -> int:
 
     Raises OSError: ENXIO where a writer finds no reader, ELOOP for a link, and one for no fifo at all.
     """
-    fd = os.open(path, mode | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    fd = os.open(path, mode | FLAGS)
     if stat.S_ISFIFO(os.fstat(fd).st_mode):
         return fd
     os.close(fd)
@@ -33,7 +35,7 @@ def open_end(path: str, mode: int) -> int:
 
 def knock(path: str) -> None:
     """Raise OSError where nobody reads a fifo: ENXIO, or ENOENT where there is none, or ELOOP for a link."""
-    os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC))
+    os.close(os.open(path, os.O_WRONLY | FLAGS))
 
 
 def send(fd: int, data: bytes, patience: float) -> None:

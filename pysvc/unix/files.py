@@ -15,9 +15,11 @@ STREAM = 16384  # the same where each is worked on; with more the heap grows and
 
 def write_all(fd: int, data: "bytes | memoryview") -> None:
     """Write every byte. Raises OSError."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
+    while data:
+        written = os.write(fd, data)
+        if written == len(data):
+            return  # as ever; a view would be one more object
+        data = memoryview(data)[written:]
 
 
 def read_all(fd: int, limit: int | None = None) -> bytes:

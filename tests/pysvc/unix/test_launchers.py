@@ -29,8 +29,7 @@ def test_a_launcher_says_which_program_it_starts(own: Path) -> None:
     path = launcher(own / "any-name", HEADER + launchers.last_line("pymail", "qmail-smtpd"))
     found = launchers.recognise(str(path))
     assert found is not None
-    assert (found.package, found.name) == ("pymail", "qmail-smtpd")
-    assert found.module == "pymail.programs.qmail_smtpd"
+    assert (found.module, found.name) == ("pymail.programs.qmail_smtpd", "qmail-smtpd")
 
 
 @pytest.mark.parametrize(
