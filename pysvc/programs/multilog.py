@@ -106,13 +106,14 @@ class Logger:
         """Take what was read. Everything that can be decided is in the logs when this returns."""
         stamp = tai64n.label(time.time_ns()) + b" " if self._stamped else b""
         while data:
-            batch = self._lines.take(data, stamp)
-            full = [log.room for log, text in zip(self.logs, batch.texts, strict=True) if not log.fits(text)]
-            if not full:
-                self._obey(batch)
-                return
-            self._lines.undo()
-            end = self._lines.share(data, stamp, min(full))
+            room = min((log.room for log in self.logs), default=sys.maxsize)
+            if len(data) < room:  # else it seldom fits
+                batch = self._lines.take(data, stamp)
+                if all(log.fits(text) for log, text in zip(self.logs, batch.texts, strict=True)):
+                    self._obey(batch)
+                    return
+                self._lines.undo()
+            end = self._lines.share(data, stamp, room)
             after = end + logdir.READ
             for part in data[:end], data[end:after]:  # the first may be, the second is likely to be too much
                 self._obey(self._lines.take(part, stamp))

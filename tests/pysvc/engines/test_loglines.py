@@ -81,3 +81,14 @@ def test_a_share_leaves_room(lengths: list[int], room: int) -> None:
     share = lines.share(data, stamp, room)
     assert share == len(data) or share % 1024 == 0
     assert share <= 1024 or len(lines.take(data[:share], stamp).texts[0]) < room
+
+
+@given(LINES, SCRIPTS, st.integers(0, 2000))
+def test_what_is_undone_has_not_been(described: list[tuple[int, int]], script: list[bytes], cut: int) -> None:
+    text = b"".join(bytes([byte]) * length + b"\n" for length, byte in described)
+    lines, same = Lines(Script(script)), Lines(Script(script))
+    assert lines.take(text[:cut], b"1 ").texts == same.take(text[:cut], b"1 ").texts
+    lines.take(text[cut:] + b"unfinished", b"2 ")
+    lines.undo()
+    assert lines.inside == same.inside
+    assert lines.take(text[cut:], b"3 ").texts == same.take(text[cut:], b"3 ").texts
