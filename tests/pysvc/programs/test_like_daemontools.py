@@ -6,6 +6,7 @@ Output, errors, exit code and what is left on disk are compared. CLASSIC_EXAMPLE
 import fcntl
 import os
 import signal
+import stat
 import subprocess
 import termios
 from array import array
@@ -286,12 +287,11 @@ def _read_by_somebody(path: Path) -> bool:
 
 
 def _masked(found: dict[str, tuple[int, bytes]]) -> dict[str, tuple[int, bytes]]:
-    """Without the time and the pid in the status."""
+    """Without the time and the pid in the status, and without a new one: it may be killed while it writes."""
     masked = {}
     for name, (mode, content) in found.items():
-        written = name.endswith(("/status", "/status.new"))
-        if content or not name.endswith("/status.new"):  # killed while it wrote, or not
-            masked[name] = (mode, content[16:] if written else content)
+        if not (name.endswith("/status.new") and stat.S_ISREG(mode)):
+            masked[name] = (mode, content[16:] if name.endswith("/status") else content)
     return masked
 
 
