@@ -37,7 +37,7 @@ class Lines:
         self._script, self._selective = script, script.selective
         self._held = b""  # of a line that nothing was decided about
         self._taking: list[bool] | None = None  # for each directory; None unless in a long line
-        self._before = self._held, self._taking
+        self._before: tuple[bytes, list[bool] | None] = b"", None  # what the two were before the last take()
 
     @property
     def inside(self) -> bool:
