@@ -158,6 +158,23 @@ def test_a_directory_that_cannot_be_read(
     assert gathered(Path(".")) == ["x"]
 
 
+def test_an_old_file_that_somebody_else_removes(
+    log: LogFiles, said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the directory was read: it is read again."""
+    log.append(b"x\n")
+    listdir = os.listdir
+
+    def stale(path: bytes) -> list[bytes]:
+        monkeypatch.setattr(os, "listdir", listdir)
+        return [*listdir(path), b"@400000000000000a000001f4.s"]
+
+    monkeypatch.setattr(os, "listdir", stale)
+    log.rotate()
+    assert said == []
+    assert gathered(Path(".")) == ["x"]
+
+
 def test_a_full_disk_goes_on_with_the_byte_it_reached(
     log: LogFiles, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
