@@ -83,7 +83,7 @@ class Delivery:
         """
         if not self._forwards:
             return
-        env = dict(os.environb)
+        env = environment.current()
         os.environb.update(self._env)
         try:
             self._forward()

@@ -36,7 +36,7 @@ import time
 
 from pysvc.formats import ip, ucspi
 from pysvc.formats.proxy import Ends, Malformed, Scanner
-from pysvc.unix import chain, incoming, names, tcp
+from pysvc.unix import chain, environment, incoming, names, tcp
 from pysvc.unix.options import BadOption, complaint
 from pysvc.unix.settings import ERRORS, SILENT, STATUS, count, heard, take
 from pysvc.unix.strerr import PERMANENT, TEMPORARY, Fatal, unable_to, usage
@@ -64,7 +64,7 @@ class Settings(incoming.Settings):
     def __init__(self) -> None:
         super().__init__()
         self.proxies: list[tuple[bytes, int]] = []
-        self.environment = dict(os.environb)
+        self.environment = environment.current()
 
     def add_proxies(self, word: str) -> None:
         for text in os.fsencode(word).split(b","):

@@ -26,18 +26,25 @@ def undo_interpreter() -> None:
         del os.environb[b"LC_CTYPE"]
 
 
+def current() -> dict[bytes, bytes]:
+    """A copy of what is set. Reading os.environb would cost a forked child the pages of its code."""
+    return dict(os.environb._data)  # type: ignore[attr-defined]
+
+
 def replace(env: dict[bytes, bytes]) -> None:
     """Make `env` the whole environment of this process, and its TZ the time zone.
 
     Only what differs is touched: most programs of a chain change little, and every variable that is set
     costs a forked child pages of its own.
     """
-    now: dict[bytes, bytes] = os.environb._data  # type: ignore[attr-defined]  # to compare without a loop
+    now: dict[bytes, bytes] = os.environb._data  # type: ignore[attr-defined]  # as in current()
     zone = now.get(b"TZ")
     for name in now.keys() - env.keys():
         if name:  # a nameless entry, `=x=y`, cannot be reached
-            del os.environb[name]
+            os.unsetenv(name)
+            del now[name]
     for name, value in env.items() - now.items():
-        os.environb[name] = value
+        os.putenv(name, value)
+        now[name] = value
     if now.get(b"TZ") != zone:
         time.tzset()  # the C library looks at TZ only once

@@ -9,7 +9,7 @@ import os
 import stat
 
 from pysvc.formats import runscript
-from pysvc.unix import chain, launchers
+from pysvc.unix import chain, environment, launchers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def _own_program(word: str) -> str | None:
 
 def _environment() -> dict[bytes, bytes] | None:
     """The environment that dash passes on; None where it would change more than PWD."""
-    env = dict(os.environb)
+    env = environment.current()
     for name in env:
         if name in SHELL_OWN or not name.decode("ascii", "replace").isidentifier():
             return None
