@@ -7,7 +7,9 @@ process of its own: ids, environment, directory, umask, signals, descriptors. Wh
 ids, has left a child or was in trouble, the process ends like any other.
 """
 
+import _socket
 import os
+import sys
 
 from pysvc import launch
 from pysvc.unix import descriptors, environment, launchers, signals
@@ -20,13 +22,16 @@ if TYPE_CHECKING:
     from pysvc.workers import Channel
 
 
+TURNS = 12  # of a rehearsal
+
+
 class Ground:
     """What a process had when this was made."""
 
     __slots__ = ("_environment", "_folder", "_ids", "_umask")
 
     def __init__(self) -> None:
-        self._environment = dict(os.environb)
+        self._environment = environment.current()
         self._folder = _own_folder()
         self._ids = _ids()
         self._umask = os.umask(0)
@@ -69,6 +74,48 @@ def _has_children() -> bool:
     except ChildProcessError:
         return False
     return True
+
+
+def rehearse(program: launchers.Launcher, argv: list[str]) -> None:
+    """Before the first fork, have a program that allows it talk to nobody a few times.
+
+    Its module says what the client shall have sent, as REHEARSAL. The interpreter changes code that it runs
+    for the first times: what has been changed here is shared by all children. Descriptors 0 and 1 are lost,
+    nothing comes out of 2, the directory stays. Where something is wrong there is no rehearsal.
+    """
+    words: bytes | None = getattr(sys.modules[program.module], "REHEARSAL", None)
+    if words is None:
+        return
+    kept: list[int] = []
+    try:
+        kept.append(os.open(".", os.O_PATH | os.O_CLOEXEC))
+        kept.append(os.dup(2))
+        kept.append(os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC))
+        os.dup2(kept[2], 2)
+        for _ in range(TURNS):
+            _talk_to_nobody(program, argv, words)
+    except OSError:
+        pass
+    if len(kept) > 2:
+        os.fchdir(kept[0])
+        os.dup2(kept[1], 2)
+    for fd in kept:
+        os.close(fd)
+
+
+def _talk_to_nobody(program: launchers.Launcher, argv: list[str], words: bytes) -> None:
+    client, server = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        client.sendall(words)
+        client.shutdown(_socket.SHUT_WR)
+        for fd in (0, 1):
+            os.dup2(server.fileno(), fd, inheritable=False)
+        launch.call(program, argv)
+    except Exception:
+        pass  # whatever is wrong with it will be said by the process that serves a client
+    finally:
+        client.close()
+        server.close()
 
 
 def serve(channel: "Channel", name: str, work: "Callable[[bytes], int]") -> int:

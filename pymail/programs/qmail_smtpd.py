@@ -55,6 +55,7 @@ from pysvc.unix import signals
 from pysvc.unix.strerr import reason
 
 REUSABLE = True
+REHEARSAL = b"EHLO a\r\nMAIL FROM:<a@a.test>\r\nRCPT TO:<a@a.test>\r\nRSET\r\nQUIT\r\n"  # pysvc.recurring
 TIMEOUT = 1200        # seconds
 COMMAND_BLOCK = 4096  # bytes read at a time while commands are expected
 

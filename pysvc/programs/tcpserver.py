@@ -92,6 +92,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from pysvc.unix import launchers
     from pysvc.unix.settings import Flags, Values
     from pysvc.workers import Channel
 
@@ -149,6 +150,7 @@ def _start(settings: Settings, arguments: list[str]) -> int:
     _become(uid, gid)
     if settings.print_port:
         server.print_ports()
+    server.rehearse()
     _use_null()
     launch.freeze()
     server.log_status()
@@ -190,6 +192,7 @@ class TcpServer(Server):
         self._settings = settings
         self._ports: dict[_socket.socket, int] = {}
         self._gate: Gate | None = None
+        self._own: launchers.Launcher | None = None
         self._prepares = self._reuses = False
         self._pool = Pool("tcpserver", self.watch, self.unwatch, settings.limit)
         self._pool.places = CONNECTION
@@ -201,11 +204,16 @@ class TcpServer(Server):
         self._ports = {listener: listener.getsockname()[1] for listener in self.listeners}
         if settings.counts_clients():
             self._gate = Gate(settings.per_address, settings.per_network)
-        own = launch.preload(settings.program[0])
+        self._own = own = launch.preload(settings.program[0])
         self._prepares = own is None and not settings.waits()
         # A worker keeps nothing open: what was passed on is found in a process of one's own alone.
         passes_on = any(fd > 2 for fd in launch.passed_on())
         self._reuses = own is not None and launch.reusable(own) and not passes_on
+
+    def rehearse(self) -> None:
+        """Once this process has the ids that its programs will have."""
+        if self._reuses and self._own is not None:
+            recurring.rehearse(self._own, self._settings.program)
 
     def print_ports(self) -> None:
         try:

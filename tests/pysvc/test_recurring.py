@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pymail.programs import qmail_smtpd
 from tests.support.homes import private_home
 from tests.support.tcp import received
 from tests.support.world import Place, eventually
@@ -62,3 +63,49 @@ def test_nothing_is_left_for_the_collector(place: Place, program: str) -> None:
         eventually(lambda: log.read_bytes().count(b"left behind") == number)  # noqa: B023
     found = [line for line in log.read_text().splitlines() if line.startswith("left behind")]
     assert found == ["left behind: 0"] * len(SAID[program])
+
+
+REHEARSAL = """
+import os, sys, types
+sys.path[:0] = {path!r}
+from pysvc import recurring
+from pysvc.unix.launchers import Launcher
+heard = []
+def main(argv):
+    heard.append(os.read(0, 100))
+    os.write(1, b"to the client")
+    os.write(2, b"to the log")
+    os.chdir("/")
+    if len(heard) == 2:
+        raise ValueError
+    return 0
+program = types.ModuleType("talker")
+program.main, program.REHEARSAL = main, b"hello"
+launcher = Launcher("some", "talker")
+sys.modules[launcher.module] = program
+here, before = os.getcwd(), os.listdir("/proc/self/fd")
+recurring.rehearse(launcher, ["talker"])
+assert heard == [b"hello"] * recurring.TURNS
+assert (os.getcwd(), os.listdir("/proc/self/fd")) == (here, before)
+os.write(2, b"nothing is left")
+"""
+
+
+def test_rehearsal_leaves_nothing(place: Place) -> None:
+    (place.path / "script").write_text(REHEARSAL.format(path=place.world.path))
+    place.own()
+    result = place.run(place.world.python, "-IS", "script")
+    assert (result.returncode, result.stderr, result.stdout) == (0, b"nothing is left", b"")
+
+
+def test_rehearsed_conversation(place: Place) -> None:
+    """It runs to its end, and asks for nothing that reaches the queue."""
+    home = Path(private_home(place).path)
+    for name in ("me", "rcpthosts"):
+        (home / "control" / name).write_text("mail.test\n")
+    place.own()
+    result = place.run(home / "bin/qmail-smtpd", stdin=qmail_smtpd.REHEARSAL)
+    assert [line[:3] for line in result.stdout.splitlines() if line[3:4] == b" "] == [
+        b"220", b"250", b"250", b"553", b"250", b"221",
+    ]  # fmt: skip
+    assert b"DATA" not in qmail_smtpd.REHEARSAL
