@@ -41,8 +41,8 @@ def _hand_over(home: Home) -> int:
     """Have the queue service do it; its exit code."""
     try:
         enqueue.prepare()
-        answers, _ = queue_service.ask(home, handoff.PROCESS, 0, 1)
-        code = queue_service.outcome(answers)
+        connection, _ = queue_service.ask(home, handoff.PROCESS, 0, 1)
+        code = queue_service.outcome(connection)
     except enqueue.Late:
         return enqueue.TIMEOUT
     except queue_service.Refused:

@@ -50,6 +50,7 @@ from pymail.unix.controls import Controls
 from pymail.unix.home import Home
 from pymail.unix.incoming import peer_of, recipient_hosts, size_limit
 from pymail.unix.interfaces import local_addresses
+from pymail.unix.queue_service import Line
 from pysvc.formats import cdb
 from pysvc.unix import signals
 from pysvc.unix.strerr import reason
@@ -74,19 +75,23 @@ class StrayNewline(Exception):
 
 def main(argv: list[str]) -> int:
     signals.ignore(signals.SIGPIPE)
-    return Server(Home.of(argv[0])).serve()
+    server = Server(Home.of(argv[0]))
+    code = server.serve()
+    server.close()
+    return code
 
 
 class Server:
     """The conversation with the client at descriptors 0 and 1."""
 
-    __slots__ = ("_commands", "_connection", "_home", "_last", "_log", "_session")
+    __slots__ = ("_commands", "_connection", "_home", "_last", "_line", "_log", "_session")
 
     def __init__(self, home: Home) -> None:
         self._home = home
         self._commands = Commands()
         self._last = b""  # the command that came last, for the log
         self._connection = Connection(0, 1, TIMEOUT)
+        self._line = Line(home)
 
     def serve(self) -> int:
         """Talk until the end; the exit code."""
@@ -109,6 +114,10 @@ class Server:
             return self._end(b"unable to read controls: morercpthosts.cdb", smtp_server.CONTROLS_UNREADABLE)
         except MemoryError:
             return self._end(b"out of memory", smtp_server.NO_MEMORY)
+
+    def close(self) -> None:
+        """What the next client's conversation does not need."""
+        self._line.close()
 
     def _end(self, why: bytes, reply: bytes = b"") -> int:
         """Log what went wrong and say a last word, if the client still listens; the exit code."""
@@ -147,7 +156,7 @@ class Server:
             self._log.line(b"rejected", b" sender " + sender + recipient + b": " + logline.text(reply))
 
     def _receive(self, transfer: Transfer) -> None:
-        submission = Submission(self._home)
+        submission = Submission(self._home, self._line)
         try:
             submission.write(self._session.received(int(time.time())))
             self._store(transfer, submission)

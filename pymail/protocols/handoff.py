@@ -1,34 +1,59 @@
 """What is said on the socket between the queue service and those who have something to queue
 
-The client sends one request line together with two descriptors, the message's and the envelope's.
-The service answers `ready PID` when a process of that number has begun to read them, and `exit CODE`
-when that is done; the codes are those of qmail-queue. Whoever has not seen `ready` may ask
-again without queueing anything twice.
+Each request and each answer is one packet. A client sends either
 
-The service gives the work to one of its children: who asked, with three descriptors, the client's
-connection and the two that came. Each child says in one pipe, common to all, that it is free again.
+    a small message whole, with its envelope; when that is answered it may send the next one;
+    or one request line with two descriptors, the message's and the envelope's, once.
+
+The service answers `ready PID` when a process of that number cares for the connection, and `exit CODE`
+for each message; the codes are those of qmail-queue. Whoever has not seen `ready`, or whose request was
+never read, may ask again without queueing anything twice.
+
+The service gives each connection to one of its children: who asked, with the connection and the
+descriptors that came. Each child says in one pipe, common to all, that it has done with one of them.
 """
 
 import struct
 
-SUBMISSION = b"submission\n"  # a program of ours: the Received line bears the pid of the service's process
+WHOLE = b"w"                  # the first byte of a message with its envelope, from a program of ours
+SUBMISSION = b"submission\n"  # from one too: the Received line bears the pid of the service's process
 PROCESS = b"process\n"        # a qmail-queue process: the Received line bears the client's own pid
 REQUESTS = (SUBMISSION, PROCESS)
-LONGEST_REQUEST = 64  # bytes; nothing that anybody should send is as long
+LONGEST = 65536       # bytes of a request
 LONGEST_ANSWER = 64
 DESCRIPTORS = 2       # message and envelope, in this order
-WORK_DESCRIPTORS = 3  # connection, message and envelope
+_WHOLE = struct.Struct("=cI")
 _WORK = struct.Struct("=Ii")
-_FREE = struct.Struct("=i")
+_FREE = struct.Struct("=iI")
+LARGEST = LONGEST - _WHOLE.size  # bytes of a message and its envelope that can be sent whole
+
+
+class Malformed(Exception):
+    """No message with its envelope."""
+
+
+def whole(message: bytes, envelope: bytes) -> bytes:
+    """The request to queue a message; both together have at most LARGEST bytes."""
+    return _WHOLE.pack(WHOLE, len(message)) + message + envelope
+
+
+def parse_whole(request: bytes) -> tuple[bytes, bytes]:
+    """(message, envelope), the envelope not yet looked at. Raises Malformed."""
+    if not request.startswith(WHOLE) or not _WHOLE.size <= len(request) <= LONGEST:
+        raise Malformed
+    end = _WHOLE.size + _WHOLE.unpack_from(request)[1]
+    if end > len(request):
+        raise Malformed
+    return request[_WHOLE.size : end], request[end:]
 
 
 def ready(pid: int) -> bytes:
-    """The answer when the process `pid` has begun."""
+    """The answer when the process `pid` cares for the connection."""
     return b"ready %d\n" % pid
 
 
 def result(code: int) -> bytes:
-    """The answer when that process is done."""
+    """The answer when a message is done."""
     return b"exit %d\n" % code
 
 
@@ -51,11 +76,11 @@ def parse_work(data: bytes) -> tuple[int, int]:
     return uid, pid
 
 
-def free(pid: int) -> bytes:
-    """What a child says when it has done its work."""
-    return _FREE.pack(pid)
+def free(pid: int, uid: int) -> bytes:
+    """What the child `pid` says when it has done with a connection of the user `uid`."""
+    return _FREE.pack(pid, uid)
 
 
-def parse_free(data: bytes) -> list[int]:
-    """The pids of the children that have said so; what each says arrives whole."""
-    return [pid for (pid,) in _FREE.iter_unpack(data)]
+def parse_free(data: bytes) -> list[tuple[int, int]]:
+    """(pid, uid) for each time that was said; what a child says at once arrives whole."""
+    return list(_FREE.iter_unpack(data))

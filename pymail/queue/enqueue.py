@@ -5,23 +5,28 @@ when the machine dies after it is in queue/states.py. Source: qmail-queue.c, wit
 directories that Linux needs for names to be durable.
 """
 
+import itertools
 import os
 import time
 
 from pymail.formats import envelope, received
 from pymail.queue import layout
 from pymail.unix import trigger
+from pymail.unix.background import side_by_side
 from pymail.unix.home import Home
 from pysvc.unix import ids, signals
-from pysvc.unix.files import BLOCK, sync_directory, write_all
+from pysvc.unix.files import BLOCK, blocks, sync_directory, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
+
+    Row = tuple[Callable[["Message"], None], int]
 
 DEATH = 86400       # seconds; less than the 36 hours after which the cleanup takes what nobody owns
 DESCRIPTORS = 4096  # numbers below which a forked child closes what it does not need
 ATTEMPTS = 9        # names tried in pid/
+WAITING = 8         # threads that wait for the disk
 
 TOO_LONG, TIMEOUT, WRITE_ERROR, READ_ERROR = 11, 52, 53, 54
 NO_HOME, NO_QUEUE, NO_PID, NO_MESS, NO_INTD, NO_TODO = 61, 62, 63, 64, 65, 66
@@ -29,6 +34,8 @@ BAD_ENVELOPE = 91
 
 IGNORED = (signals.SIGPIPE, signals.SIGVTALRM, signals.SIGPROF, signals.SIGQUIT, signals.SIGINT,
            signals.SIGHUP, signals.SIGXCPU, signals.SIGXFSZ)  # fmt: skip
+
+_names = itertools.count(1)  # of the files in pid/ that this process makes
 
 
 class Gave(Exception):
@@ -46,37 +53,51 @@ class Late(BaseException):
 class Message:
     """One message on its way into the queue; the methods are the steps of ORDER."""
 
-    __slots__ = ("_envelope", "_from", "_how", "_intd", "_mess", "_now", "_number", "_pid", "_pid_path",
-                 "_uid", "_wanted", "made")  # fmt: skip
+    __slots__ = ("_common", "_envelope", "_how", "_intd", "_mess", "_now", "_number", "_pid", "_pid_path",
+                 "_text", "_uid", "_wanted", "code", "made")  # fmt: skip
 
     def __init__(
         self,
+        home: Home,
         uid: int,
-        how: bytes,
         pid: int,
-        now: int,
-        *,
-        source: tuple[int, int],
-        wanted: "Callable[[], bool]",
+        source: "tuple[Iterable[bytes], Iterable[bytes]]",
+        wanted: "Callable[[], bool]" = lambda: True,
     ) -> None:
-        """The current directory is the queue.
+        """Fatal if an account is missing.
 
-        uid, how: who invoked, as a number and in the words of the Received line. pid: what the caller knows
-        as its queue program. source: the descriptors of message and envelope. wanted: whether the
-        caller is still there.
+        uid: who invoked. pid: what the caller knows as its queue program. source: message and envelope, in
+        blocks; reading them may raise Gave. wanted: whether the caller is still there.
         """
-        self._uid, self._how, self._pid, self._now = uid, how, pid, now
-        self._from, self._envelope = source
+        self._uid, self._how, self._pid, self._now = uid, how_invoked(home, uid), pid, int(time.time())
+        self._text, self._envelope = source
         self._wanted = wanted
         self._mess = self._intd = -1
         self._number = 0
         self._pid_path = ""
+        self._common: set[str] = set()
+        self.code = 0              # qmail-queue's exit code, once something has gone wrong
         self.made: list[str] = []  # what an exit by 53 or 54 takes away again
+
+    def do(self, step: "Callable[[Message], None]", failure: int, common: set[str]) -> None:
+        """Do one step of ORDER, if all has gone well so far; `code` tells how it went.
+
+        common: what has been done in this step for all messages that are queued together.
+        """
+        if self.code:
+            return
+        self._common = common
+        try:
+            step(self)
+        except Gave as gave:
+            self.code = gave.code
+        except OSError:
+            self.code = failure
 
     def create_pid(self) -> None:
         """A file whose inode number becomes the message's number."""
         for attempt in range(1, ATTEMPTS + 1):
-            self._pid_path = f"pid/{os.getpid()}.{self._now}.{attempt}"
+            self._pid_path = f"pid/{os.getpid()}.{self._now}.{next(_names)}"
             try:
                 self._mess = _create(self._pid_path)
                 break
@@ -93,10 +114,10 @@ class Message:
         self.made.append("mess")
 
     def copy_message(self) -> None:
-        """The Received line, then descriptor 0 to its end; many small blocks are written together."""
+        """The Received line, then the message to its end; many small blocks are written together."""
         gathered = [received.queue_received(self._pid, self._how, self._now)]
         size = 0
-        while data := _read(self._from):
+        for data in self._text:
             gathered.append(data)
             size += len(data)
             if size >= BLOCK:
@@ -112,22 +133,25 @@ class Message:
         records = envelope.Reader()
         block = envelope.opening(self._uid, self._pid)
         try:
-            while not records.ended:
-                data = _read(self._envelope)
-                if not data:
-                    raise Gave(READ_ERROR)
+            for data in self._envelope:
                 block += records.feed(data)
                 if len(block) >= BLOCK or records.ended:
                     write_all(self._intd, block)
                     block = b""
+                if records.ended:
+                    return
         except envelope.Malformed:
             raise Gave(BAD_ENVELOPE) from None
         except envelope.TooLong:
             raise Gave(TOO_LONG) from None
+        raise Gave(READ_ERROR)
+
+    def begin_writing(self) -> None:
+        """So that one commit of a journal holds all files."""
+        for fd in (self._mess, self._intd):
+            os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
 
     def sync_mess(self) -> None:
-        """The writing of the envelope begins first, so that one commit of a journal holds both files."""
-        os.posix_fadvise(self._intd, 0, 0, os.POSIX_FADV_DONTNEED)
         os.fsync(self._mess)
 
     def sync_intd(self) -> None:
@@ -151,10 +175,14 @@ class Message:
 
     def sync_todo_name(self) -> None:
         """Only now is the message accepted."""
-        sync_directory("todo")
+        if "todo" not in self._common:
+            sync_directory("todo")
+            self._common.add("todo")
 
     def pull_trigger(self) -> None:
-        trigger.pull(".")
+        if layout.TRIGGER not in self._common:
+            trigger.pull(".")
+            self._common.add(layout.TRIGGER)
 
     def clean(self) -> None:
         """Take away what was made, the envelope first; stop where something cannot be removed."""
@@ -164,7 +192,8 @@ class Message:
                 os.ftruncate(fd, 0)
                 os.unlink(self._path(kind))
             except OSError:
-                return
+                break
+        self.made.clear()
 
     def close(self) -> None:
         """Let go of the files; the descriptors that the message came from stay open."""
@@ -178,15 +207,17 @@ class Message:
         return (layout.split_path if split else layout.flat_path)(kind, self._number)
 
 
+# Each step is done for all messages that are queued together before the next one begins.
 # fmt: off
 #   step                     exit code if it fails
-ORDER: "tuple[tuple[Callable[[Message], None], int], ...]" = (
+ORDER: "tuple[Row, ...]" = (
     (Message.create_pid,     NO_PID),
     (Message.link_mess,      NO_MESS),
     (Message.unlink_pid,     NO_PID),
     (Message.copy_message,   WRITE_ERROR),   # READ_ERROR where it is the reading that fails
     (Message.create_intd,    NO_INTD),
     (Message.copy_envelope,  WRITE_ERROR),   # READ_ERROR, TOO_LONG and BAD_ENVELOPE by what came
+    (Message.begin_writing,  WRITE_ERROR),
     (Message.sync_mess,      WRITE_ERROR),
     (Message.sync_intd,      WRITE_ERROR),
     (Message.sync_mess_name, WRITE_ERROR),
@@ -196,6 +227,9 @@ ORDER: "tuple[tuple[Callable[[Message], None], int], ...]" = (
     (Message.pull_trigger,   0),
 )
 # fmt: on
+INDEPENDENT = (Message.sync_mess, Message.sync_intd, Message.sync_mess_name)  # so one wait will do for all
+_TOGETHER = [row for row in ORDER if row[0] in INDEPENDENT]
+ROUNDS = [_TOGETHER if row in _TOGETHER else [row] for row in ORDER if row not in _TOGETHER[1:]]
 CLEANED = (WRITE_ERROR, READ_ERROR)  # exits after which nothing stays; others leave debris for the cleanup
 
 
@@ -203,9 +237,14 @@ def _create(path: str) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
 
 
-def _read(fd: int) -> bytes:
+def source(message: int, envelope: int) -> "tuple[Iterable[bytes], Iterable[bytes]]":
+    """What comes on two descriptors."""
+    return _read(message), _read(envelope)
+
+
+def _read(fd: int) -> "Iterator[bytes]":
     try:
-        return os.read(fd, BLOCK)
+        yield from blocks(fd)
     except OSError:
         raise Gave(READ_ERROR) from None
 
@@ -227,45 +266,53 @@ def how_invoked(home: Home, uid: int) -> bytes:
 def enqueue(home: Home, uid: int, pid: int) -> int:
     """Queue what comes on 0 and 1; qmail-queue's exit code. This process then does nothing else."""
     prepare()
-    return queue_message(home, uid, pid)
+    message = Message(home, uid, pid, source(0, 1))
+    queue_messages(home, [message])
+    return message.code
 
 
-def queue_message(
-    home: Home,
-    uid: int,
-    pid: int,
-    *,
-    source: tuple[int, int] = (0, 1),
-    wanted: "Callable[[], bool]" = lambda: True,
-    after: "Callable[[str], None]" = lambda step: None,
-) -> int:
-    """Queue one message in a process that has called prepare(); qmail-queue's exit code.
+def queue_messages(
+    home: Home, messages: "list[Message]", after: "Callable[[str], None]" = lambda step: None
+) -> None:
+    """Queue some messages together, in a process that has called prepare(); their `code` is the outcome.
 
-    uid: who invoked. pid, source, wanted: as for Message. after: called with the name of each step when
-    it is done, for those who want to see what a death in between leaves. Changes the current directory.
+    after: called with the name of each step when it is done, for those who want to see what a death in
+    between leaves. Changes the current directory.
     """
     try:
-        signals.alarm(DEATH)  # anew for each message
-        how = how_invoked(home, uid)
-        try:
-            os.chdir(home.path)
-        except OSError:
-            return NO_HOME
-        try:
-            os.chdir("queue")
-        except OSError:
-            return NO_QUEUE
-        try:
-            layout.learn(home.file("queue"))
-        except OSError:
-            return NO_MESS
-        message = Message(uid, how, pid, int(time.time()), source=source, wanted=wanted)
-        try:
-            return _steps(message, after)
-        finally:
-            message.close()
+        signals.alarm(DEATH)  # anew each time
+        code = _enter_queue(home)
+        if code:
+            _fail(messages, code)
+        else:
+            _steps(messages, after)
     except Late:
-        return TIMEOUT
+        _fail(messages, TIMEOUT)
+    finally:
+        for message in messages:
+            message.close()
+
+
+def _fail(messages: "list[Message]", code: int) -> None:
+    for message in messages:
+        message.code = message.code or code
+
+
+def _enter_queue(home: Home) -> int:
+    """Make the queue, which may be another than before, the current directory; the exit code."""
+    try:
+        os.chdir(home.path)
+    except OSError:
+        return NO_HOME
+    try:
+        os.chdir("queue")
+    except OSError:
+        return NO_QUEUE
+    try:
+        layout.learn(home.file("queue"))
+    except OSError:
+        return NO_MESS
+    return 0
 
 
 def become_owner(home: Home) -> None:
@@ -291,22 +338,28 @@ def _late() -> None:
     raise Late
 
 
-def _steps(message: Message, after: "Callable[[str], None]") -> int:
-    for step, failure in ORDER:
-        code = _do(step, message, failure)
-        if code:
-            if code in CLEANED:
+def _steps(messages: "list[Message]", after: "Callable[[str], None]") -> None:
+    for rows in ROUNDS:
+        _do(messages, rows)
+        for message in messages:
+            if message.code in CLEANED:
                 message.clean()
-            return code
-        after(step.__name__)
-    return 0
+        if all(message.code for message in messages):
+            return
+        after(rows[-1][0].__name__)
 
 
-def _do(step: "Callable[[Message], None]", message: Message, failure: int) -> int:
-    try:
-        step(message)
-    except Gave as gave:
-        return gave.code
-    except OSError:
-        return failure
-    return 0
+def _do(messages: "list[Message]", rows: "list[Row]") -> None:
+    """Do some steps, in any order, for all messages."""
+    common: set[str] = set()
+    tasks = [(message, row) for row in rows for message in messages]
+
+    def do(task: "tuple[Message, Row]") -> None:
+        message, (step, failure) = task
+        message.do(step, failure, common)
+
+    if len(rows) > 1 and len(messages) > 1:
+        side_by_side(do, tasks, WAITING)
+    else:
+        for task in tasks:
+            do(task)

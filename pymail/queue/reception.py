@@ -13,6 +13,7 @@ from pymail.unix import sessionlog
 from pymail.unix.connection import Connection
 from pymail.unix.home import Home
 from pymail.unix.incoming import peer_of
+from pymail.unix.queue_service import Line
 from pysvc.formats import cdb
 from pysvc.formats.netstring import Malformed, TooLong
 from pysvc.unix import signals
@@ -32,11 +33,12 @@ class Expired(Exception):
 class Reception:
     """The client at descriptors 0 and 1; program, protocol: as they stand in the log and in Received."""
 
-    __slots__ = ("_home", "_peer", "_program", "_protocol", "_submission", "connection")
+    __slots__ = ("_home", "_line", "_peer", "_program", "_protocol", "_submission", "connection")
 
     def __init__(self, home: Home, program: bytes, protocol: bytes) -> None:
         self._home, self._program, self._protocol = home, program, protocol
         self._peer = peer_of(os.environb)
+        self._line = Line(home)
         self._submission: Submission | None = None
         self.connection = Connection(0, 1, LONGEST)
 
@@ -65,6 +67,7 @@ class Reception:
             why, code = b"unable to read controls: morercpthosts.cdb", TROUBLE
         signals.alarm(0)
         self.abandon()
+        self._line.close()
         if why:
             self.log(b"trouble", b": " + why)
         return code
@@ -72,7 +75,7 @@ class Reception:
     def write(self, block: bytes) -> None:
         """Add to the message; the first block, which may be empty, begins it."""
         if self._submission is None:
-            self._submission = Submission(self._home)
+            self._submission = Submission(self._home, self._line)
             peer = self._peer
             self._submission.write(
                 network_received(

@@ -128,12 +128,9 @@ class Service:
         except BlockingIOError:
             return
         now = time.monotonic()
-        for child in handoff.parse_free(said):
-            self._release(self._staff.free(child, now))
-
-    def _release(self, uid: int | None) -> None:
-        if uid is not None:
-            self._admission.release(uid)
+        for child, uid in handoff.parse_free(said):
+            if self._staff.free(child, uid, now):
+                self._admission.release(uid)
 
     def _forget(self, client: Pending) -> None:
         """The client is no longer waited for; its admission lasts."""
@@ -149,8 +146,11 @@ class Service:
 
     def _request(self, client: Pending) -> None:
         """Look whether the request has come, and have a child do it."""
+        descriptors: list[int] = []
         try:
-            request, descriptors = queue_service.receive(client.connection)
+            request = queue_service.first_byte(client.connection)
+            if request != handoff.WHOLE:  # that is left to the child
+                request, descriptors = queue_service.receive(client.connection)
         except BlockingIOError:
             if not client.polled:
                 client.polled = True
@@ -160,7 +160,9 @@ class Service:
             self._drop(client)
             return
         try:
-            if request in handoff.REQUESTS and len(descriptors) == handoff.DESCRIPTORS:
+            if request == handoff.WHOLE or (
+                request in handoff.REQUESTS and len(descriptors) == handoff.DESCRIPTORS
+            ):
                 self._give(client, request, descriptors)
             else:
                 self._drop(client)
@@ -171,7 +173,7 @@ class Service:
     def _give(self, client: Pending, request: bytes, descriptors: list[int]) -> None:
         """Have a child do it. Where that fails the client sees that nothing has begun, and asks again."""
         try:
-            child = self._child(client.uid)
+            child = self._child(client.uid, shared=not descriptors)
         except OSError:
             self._drop(client)
             return
@@ -179,19 +181,22 @@ class Service:
         try:
             work = handoff.work(client.uid, pid)
             queue_service.send(self._work[child], work, client.connection.fileno(), *descriptors)
+        except BlockingIOError:  # the child has more to do than it can be told
+            if self._staff.free(child, client.uid, time.monotonic()):
+                self._admission.release(client.uid)
         except OSError:
             pass  # the child has died; its end releases the client's admission
         self._forget(client)
 
-    def _child(self, uid: int) -> int:
-        """A child that has just become busy for a user: one that was idle, or a new one. Raises OSError."""
-        child = self._staff.take(uid)
+    def _child(self, uid: int, shared: bool) -> int:
+        """A child that has just got a client: one that there was, or a new one. Raises OSError."""
+        child = self._staff.take(uid, shared)
         if child is None:
             self._hear()
-            child = self._staff.take(uid)
+            child = self._staff.take(uid, shared)
         if child is None:
             child = self._fork()
-            self._staff.start(child, uid)
+            self._staff.start(child, uid, shared)
         return child
 
     def _fork(self) -> int:
@@ -212,7 +217,8 @@ class Service:
             child, _ = os.waitpid(-1, os.WNOHANG)
             if not child:
                 return
-            self._release(self._staff.end(child))
+            for uid in self._staff.end(child):
+                self._admission.release(uid)
             if child in self._work:
                 self._work.pop(child).close()
 

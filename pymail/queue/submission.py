@@ -2,9 +2,9 @@
 
 Three ways, one interface: the program that QMAILQUEUE names, or to which the administrator has made
 bin/qmail-queue a link, as on a host without a queue, where that is qmail-qmqpc; a child of this process
-where it may write the queue; the queue service for everybody else. In each the message and the envelope
-go through two pipes, so that nothing is held in memory and a caller that dies has queued nothing: the
-envelope's last byte is sent last. Source: qmail.c; qmail-queue manual.
+where it may write the queue; the queue service for everybody else. The service gets a small message
+whole. Otherwise message and envelope go through two pipes, so that nothing is held in memory and a caller
+that dies has queued nothing: the envelope's last byte is sent last. Source: qmail.c; qmail-queue manual.
 """
 
 import os
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 BUFFER = 32768    # bytes gathered before they are written
-ROOM = 4096       # bytes that every new pipe takes without a reader: PIPE_BUF
 READ_ERROR = 54   # the exit code that stands for a message that was not handed over whole
 NO_CHILD, NO_SERVICE, UNUSABLE_HOME, UNABLE_TO_RUN = 51, 56, 61, 120
 TEXT = 6  # the descriptor on which a program named by QMAILQUEUE explains itself
@@ -45,23 +44,23 @@ class Submission:
     From the first one on the process ignores SIGPIPE: a queue program that gives up is no reason to die.
     """
 
-    __slots__ = ("_envelope", "_failed", "_gathered", "_home", "_message", "_qp", "_size", "_started",
-                 "_text", "_wait")  # fmt: skip
+    __slots__ = ("_envelope", "_failed", "_gathered", "_home", "_line", "_message", "_qp", "_sent", "_size",
+                 "_started", "_text", "_wait")  # fmt: skip
 
-    def __init__(self, home: Home) -> None:
-        """Failures are remembered and told by finish()."""
+    def __init__(self, home: Home, line: queue_service.Line | None = None) -> None:
+        """Failures are remembered and told by finish(). line: what the caller keeps for its next messages."""
         signals.ignore(signals.SIGPIPE)
-        self._home = home
+        self._home, self._line = home, line
         self._message = self._envelope = self._text = -1
         self._gathered: list[bytes] = []
         self._size = self._qp = 0
-        self._failed = self._started = False
+        self._failed = self._started = self._sent = False
         self._wait: Callable[[], int | None] = lambda: 0
 
     def _begin(self, envelope: bytes = b"") -> None:
         """Start the queue program, once there is something to do for it: slow clients keep none waiting.
 
-        envelope: its beginning, if it is to be in the pipes by then, and the whole message with it.
+        envelope: all of it, where the whole message has been gathered too.
         """
         if self._started:
             return
@@ -94,15 +93,13 @@ class Submission:
         """Send the envelope and wait for the verdict."""
         blocks = from_caller(sender, recipients)
         try:
-            first = next(blocks)
-            if not self._started and max(self._size, len(first)) <= ROOM:
-                self._begin(first)
-            else:
+            first, second = next(blocks), next(blocks, b"")
+            self._begin(b"" if second else first)
+            if not self._sent:
                 self._flush()
                 self._message = _closed(self._message)  # the envelope is read after the message's end
-                self._put(first)
-            for block in blocks:
-                self._put(block)
+                for block in (first, second, *blocks):
+                    self._put(block)
         except (OSError, ValueError):
             self._failed = True
         self._close()
@@ -146,38 +143,56 @@ class Submission:
             return CRASHED
         return queue_text(READ_ERROR if self._failed and not code else code, custom)
 
-    def _start(self, home: Home, ahead: bytes) -> None:
+    def _start(self, home: Home, envelope: bytes) -> None:
         program = os.environb.get(b"QMAILQUEUE", _replacement(home))
+        if program is not None:
+            self._pass(lambda message, envelope: self._run(program, message, envelope))
+        elif os.geteuid() in (0, home.uid("qmailq")):
+            self._pass(self._write_queue)
+        elif envelope and self._size + len(envelope) <= handoff.LARGEST:
+            self._send_whole(envelope)
+        else:
+            self._pass(self._ask)
+
+    def _pass(self, start: "Callable[[int, int], None]") -> None:
+        """Give the queue program that start() starts two pipes to read from."""
         message, self._message = os.pipe()
         try:
             envelope, self._envelope = os.pipe()
             try:
-                if ahead:
-                    write_all(self._envelope, ahead)
-                    self._write_message()
-                    self._message = _closed(self._message)
-                if program is not None:
-                    self._run(home, program, message, envelope)
-                elif os.geteuid() in (0, home.uid("qmailq")):
-                    self._write_queue(home, message, envelope)
-                else:
-                    self._ask(home, message, envelope)
+                start(message, envelope)
             finally:
                 os.close(envelope)
         finally:
             os.close(message)
 
-    def _run(self, home: Home, program: bytes, message: int, envelope: int) -> None:
+    def _send_whole(self, envelope: bytes) -> None:
+        line = self._line or queue_service.Line(self._home)
+        message, self._gathered, self._sent = b"".join(self._gathered), [], True
+
+        def wait() -> int | None:
+            try:
+                return line.queue(message, envelope)
+            except queue_service.Refused:
+                return NO_SERVICE
+            finally:
+                self._qp = line.pid
+                if line is not self._line:
+                    line.close()
+
+        self._wait = wait
+
+    def _run(self, program: bytes, message: int, envelope: int) -> None:
         self._text, text = os.pipe()
         try:
-            self._child(lambda: _execute(home, program, {0: message, 1: envelope, TEXT: text}))
+            self._child(lambda: _execute(self._home, program, {0: message, 1: envelope, TEXT: text}))
         finally:
             os.close(text)
 
-    def _write_queue(self, home: Home, message: int, envelope: int) -> None:
+    def _write_queue(self, message: int, envelope: int) -> None:
         from pymail.queue import enqueue
 
-        uid = os.getuid()
+        home, uid = self._home, os.getuid()
 
         def body() -> int:
             _place({0: message, 1: envelope})
@@ -196,9 +211,9 @@ class Submission:
 
         self._wait = wait
 
-    def _ask(self, home: Home, message: int, envelope: int) -> None:
-        answers, self._qp = queue_service.ask(home, handoff.SUBMISSION, message, envelope)
-        self._wait = lambda: queue_service.outcome(answers)
+    def _ask(self, message: int, envelope: int) -> None:
+        connection, self._qp = queue_service.ask(self._home, handoff.SUBMISSION, message, envelope)
+        self._wait = lambda: queue_service.outcome(connection)
 
 
 def _replacement(home: Home) -> bytes | None:

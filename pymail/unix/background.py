@@ -66,12 +66,12 @@ class Background:
             self._returned.pop(0)()
 
 
-def side_by_side(work: "Callable[[T], None]", items: "Iterable[T]") -> None:
-    """Call work(item) for each item in up to ABREAST threads, and wait for all. work must not raise.
+def side_by_side(work: "Callable[[T], None]", items: "Iterable[T]", abreast: int = ABREAST) -> None:
+    """Call work(item) for each item in up to `abreast` threads, and wait for all. work must not raise.
 
     Calls that wait for the disk at the same time are served by one commit of the file system.
     """
-    shares = [share for n in range(ABREAST) if (share := list(items)[n::ABREAST])]
+    shares = [share for n in range(abreast) if (share := list(items)[n::abreast])]
     finished = [_thread.allocate_lock() for _ in shares]
 
     def run(share: "list[T]", lock: "_thread.LockType") -> None:

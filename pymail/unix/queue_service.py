@@ -11,10 +11,17 @@ import time
 from pymail.protocols import handoff
 from pymail.unix.home import Home
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
 BACKLOG = 512
 PATIENCE = 6.0   # seconds for which a client goes on asking: longer than a hand-over or restart takes
 PAUSE = 0.05     # seconds between two attempts
-ANSWER = 30.0    # seconds in which a service that took the request must have begun
+ANSWER = 30.0    # seconds in which somebody must care for the request
 Listener = _socket.socket
 _DESCRIPTOR = struct.calcsize("i")
 _RIGHTS = _socket.CMSG_SPACE(16 * _DESCRIPTOR)  # room for more than anybody should send
@@ -24,30 +31,56 @@ class Refused(Exception):
     """No queue service took the request."""
 
 
-class Answers:
-    """The lines that the service sends on one connection."""
+class Unread(Exception):
+    """Nobody has read the request, or there was nobody to send it to."""
 
-    __slots__ = ("_connection", "_rest")
 
-    def __init__(self, connection: _socket.socket) -> None:
-        self._connection, self._rest = connection, b""
+class Line:
+    """A client's connection for whole messages: made for the first one, kept for the next, made anew if lost.
 
-    def number(self, word: bytes) -> int | None:
-        """The number in the next line, if that begins with a word; else None. Raises OSError."""
-        while b"\n" not in self._rest and len(self._rest) < handoff.LONGEST_ANSWER:
-            data = self._connection.recv(handoff.LONGEST_ANSWER)
-            if not data:
-                break
-            self._rest += data
-        line, end, self._rest = self._rest.partition(b"\n")
-        return handoff.parse(word, line + end)
+    The service ends one on which nothing has been said for a second.
+    """
 
-    def wait(self, seconds: float) -> None:
-        """How long to wait for anything from now on, 0 for ever; OSError is raised when that is over."""
-        _limit(self._connection, _socket.SO_RCVTIMEO, seconds)
+    __slots__ = ("_connection", "_home", "pid")
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._connection: _socket.socket | None = None
+        self.pid = 0  # of the process that got the last message
+
+    def queue(self, message: bytes, envelope: bytes) -> int | None:
+        """Have a message queued; the exit code, None if the process ended without a word.
+
+        Both together have at most handoff.LARGEST bytes. Raises Refused, OSError.
+        """
+        request = handoff.whole(message, envelope)
+        if self._connection is not None:
+            try:
+                return self._queue(request)
+            except Unread:
+                pass  # it had been ended
+        self.pid = 0
+        return _patiently(lambda: self._queue(request))
+
+    def _queue(self, request: bytes) -> int | None:
+        """Raises Unread, OSError."""
+        try:
+            if self._connection is None:
+                self._connection, self.pid = _begin(self._home, request)
+            else:
+                self._connection.send(request, _socket.MSG_NOSIGNAL)
+            code = _number(self._connection, b"exit")
+        except (BrokenPipeError, ConnectionResetError):  # the kernel's word for what was not read at the end
+            self.close()
+            raise Unread from None
+        if code is None:
+            self.close()
+        return code
 
     def close(self) -> None:
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 def socket_path(home: Home) -> str:
@@ -65,9 +98,10 @@ def answers(home: Home) -> bool:
 
 def _connect(home: Home) -> _socket.socket:
     """A connection to the service. Raises OSError."""
-    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
     try:
         _limit(connection, _socket.SO_SNDTIMEO, ANSWER)
+        connection.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, 2 * handoff.LONGEST)
         connection.connect(socket_path(home))
     except OSError:
         connection.close()
@@ -81,47 +115,56 @@ def _limit(connection: _socket.socket, option: int, seconds: float) -> None:
     connection.setsockopt(_socket.SOL_SOCKET, option, value)
 
 
-def ask(home: Home, request: bytes, message: int, envelope: int) -> tuple[Answers, int]:
+def ask(home: Home, request: bytes, message: int, envelope: int) -> tuple[_socket.socket, int]:
     """Have the service read a message and its envelope from two descriptors.
 
-    Goes on asking for PATIENCE seconds: where no process has begun, nothing has been read yet.
     Returns what the result will come on, and the pid of the process. Raises Refused.
     """
+    return _patiently(lambda: _begin(home, request, message, envelope))
+
+
+def _patiently(attempt: "Callable[[], T]") -> "T":
+    """What attempt() returns: called for PATIENCE seconds as long as it raises Unread. Raises Refused."""
     deadline = time.monotonic() + PATIENCE
     while True:
         try:
-            connection = _connect(home)
-        except OSError:
-            connection = None  # nobody there
-        if connection is not None:
-            answers = Answers(connection)
-            pid = _request(connection, answers, request, message, envelope)
-            if pid is not None:
-                return answers, pid
-            answers.close()
-        if time.monotonic() > deadline:
-            raise Refused
+            return attempt()
+        except Unread:
+            if time.monotonic() > deadline:
+                raise Refused from None
         time.sleep(PAUSE)
 
 
-def _request(connection: _socket.socket, answers: Answers, request: bytes, *descriptors: int) -> int | None:
-    """The pid of the process that has begun; None if none has."""
+def _begin(home: Home, request: bytes, *descriptors: int) -> tuple[_socket.socket, int]:
+    """A connection with a request, and the pid of the process that cares for it. Raises Unread."""
+    try:
+        connection = _connect(home)
+    except OSError:
+        raise Unread from None  # nobody there
     try:
         send(connection, request, *descriptors)
-        answers.wait(ANSWER)
-        pid = answers.number(b"ready")
-        answers.wait(0)
-        return pid
+        _limit(connection, _socket.SO_RCVTIMEO, ANSWER)
+        pid = _number(connection, b"ready")
+        _limit(connection, _socket.SO_RCVTIMEO, 0)
     except OSError:
-        return None  # the service ended, or had no room
+        pid = None  # the service ended, or had no room
+    if pid is None:
+        connection.close()
+        raise Unread
+    return connection, pid
 
 
-def outcome(answers: Answers) -> int | None:
+def _number(connection: _socket.socket, word: bytes) -> int | None:
+    """The number in the next answer, if that begins with a word; else None. Raises OSError."""
+    return handoff.parse(word, connection.recv(handoff.LONGEST_ANSWER))
+
+
+def outcome(connection: _socket.socket) -> int | None:
     """Wait for the exit code and close; None if the process ended without a word. Raises OSError."""
     try:
-        return answers.number(b"exit")
+        return _number(connection, b"exit")
     finally:
-        answers.close()
+        connection.close()
 
 
 def send(connection: _socket.socket, data: bytes, *descriptors: int) -> None:
@@ -140,7 +183,7 @@ def listen(home: Home) -> _socket.socket:
     path = socket_path(home)
     new = f"{path}.new"
     _unlink(new)
-    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK)
+    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_NONBLOCK)
     listener.bind(new)
     os.chmod(new, 0o666)
     listener.listen(BACKLOG)
@@ -163,7 +206,12 @@ def _unlink(path: str) -> None:
 def accept(listener: _socket.socket) -> _socket.socket:
     """The next connection. Raises OSError (EAGAIN: there is none)."""
     fd, _ = listener._accept()  # type: ignore[attr-defined]  # what socket.accept is made of
-    return _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, fd)  # asks the kernel nothing
+    return adopt(fd)
+
+
+def adopt(fd: int) -> _socket.socket:
+    """The connection at a descriptor; asks the kernel nothing."""
+    return _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, fd)
 
 
 def peer(connection: _socket.socket) -> tuple[int, int]:
@@ -173,14 +221,19 @@ def peer(connection: _socket.socket) -> tuple[int, int]:
     return pid, uid & 0xFFFFFFFF
 
 
+def first_byte(connection: _socket.socket) -> bytes:
+    """What the next packet begins with; it stays there. b"" at the end. Raises OSError (EAGAIN: none)."""
+    return connection.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+
+
 def receive(connection: _socket.socket, wait: bool = False) -> tuple[bytes, list[int]]:
-    """Some bytes and the descriptors that came with them, all of them close-on-exec.
+    """A packet and the descriptors that came with it, all of them close-on-exec.
 
     wait: until something comes, or the end, b"". Nothing that a client sends leaves a descriptor open
     here that is not in the list: what does not fit the buffer is closed by the kernel. Raises OSError.
     """
     flags = _socket.MSG_CMSG_CLOEXEC | (0 if wait else _socket.MSG_DONTWAIT)
-    data, messages, _, _ = connection.recvmsg(handoff.LONGEST_REQUEST, _RIGHTS, flags)
+    data, messages, _, _ = connection.recvmsg(handoff.LONGEST + 1, _RIGHTS, flags)
     found: list[int] = []
     for level, kind, content in messages:
         if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):

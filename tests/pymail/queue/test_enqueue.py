@@ -12,10 +12,10 @@ from tests.support.homes import private_home, queued
 from tests.support.queue_states import QueueCheck
 from tests.support.world import Place
 
-STEPS = [step.__name__ for step, _ in enqueue.ORDER]
+STEPS = [rows[-1][0].__name__ for rows in enqueue.ROUNDS]
 AFTER = {
     "create_pid": None, "link_mess": "S2", "unlink_pid": "S2", "copy_message": "S2",
-    "create_intd": "S3", "copy_envelope": "S3", "sync_mess": "S3", "sync_intd": "S3", "sync_mess_name": "S3",
+    "create_intd": "S3", "copy_envelope": "S3", "begin_writing": "S3", "sync_mess_name": "S3",
     "still_wanted": "S3", "link_todo": "S4", "sync_todo_name": "S4", "pull_trigger": "S4",
 }  # fmt: skip
 
@@ -32,10 +32,10 @@ def die_after(home: Home, step: str, wanted: bool = True) -> int:
             os.close(message[1])
             os.close(envelope[1])
             enqueue.prepare()
-            code = enqueue.queue_message(
-                home, 1, 2, source=(message[0], envelope[0]), wanted=lambda: wanted,
-                after=lambda done: os._exit(77) if done == step else None,
-            )  # fmt: skip
+            source = enqueue.source(message[0], envelope[0])
+            queueing = enqueue.Message(home, 1, 2, source, lambda: wanted)
+            enqueue.queue_messages(home, [queueing], lambda done: os._exit(77) if done == step else None)
+            code = queueing.code
         finally:
             os._exit(code)
     for fd in (*message, *envelope):
@@ -62,6 +62,92 @@ def test_what_is_accepted_is_whole(place: Place) -> None:
     assert files["mess"].startswith(b"Received: (qmail 2 invoked by uid 1); ")
     assert files["mess"].partition(b"\n")[2] == b"hello\n"
     assert files["todo"] == b"u1\0p2\0Fa\0Tb\0"
+
+
+def queue_together(home: Home, messages: "list[enqueue.Message]") -> list[int]:
+    """In a child, because the directory changes; the exit codes."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            enqueue.prepare()
+            enqueue.queue_messages(home, messages)
+            os.write(writer, bytes(message.code for message in messages))
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+    os.close(writer)
+    with open(reader, "rb") as codes:
+        return list(codes.read())
+
+
+def together(
+    home: Home, count: int, odd: "dict[int, tuple[bytes, bool]] | None" = None
+) -> list[enqueue.Message]:
+    """So many messages; odd: the envelope of some, and whether the caller is there."""
+    found = []
+    for number in range(count):
+        envelope, there = (odd or {}).get(number, (b"Fa\0T%d\0\0" % number, True))
+        source = ((b"%d\n" % number,), (envelope,))
+        found.append(enqueue.Message(home, 1, 2, source, lambda there=there: there))  # type: ignore[misc]
+    return found
+
+
+def test_messages_together(place: Place) -> None:
+    home = private_home(place)
+    assert queue_together(home, together(home, 30)) == [0] * 30
+    found = queued(home.file("queue")).values()
+    texts = {files["mess"].partition(b"\n")[2]: files["todo"] for files in found}
+    assert texts == {b"%d\n" % n: b"u1\0p2\0Fa\0T%d\0" % n for n in range(30)}
+
+
+def test_one_of_many_fails_alone(place: Place) -> None:
+    home = private_home(place)
+    odd = {1: (b"", True), 3: (b"X", True), 4: (b"F" + b"a" * 1003, True), 6: (b"Fa\0\0", False)}
+    assert queue_together(home, together(home, 8, odd)) == [0, 54, 0, 91, 11, 0, 54, 0]
+    kept = [files for files in queued(home.file("queue")).values() if "todo" in files]
+    assert sorted(files["mess"][-2:] for files in kept) == [b"0\n", b"2\n", b"5\n", b"7\n"]
+
+
+@pytest.mark.parametrize("count", [1, 2, enqueue.WAITING, 20])
+def test_all_is_durable_before_the_next_step(
+    place: Place, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """Each message's files and its name before its link in todo/, and that before the trigger."""
+    home = private_home(place)
+    log = place.path / "log"
+    log.touch(0o666)
+    log.chmod(0o666)
+    fsync, link = os.fsync, os.link
+
+    def note(line: str) -> None:
+        with log.open("a") as file:
+            file.write(f"{line}\n")
+
+    def noted_sync(fd: int) -> None:
+        fsync(fd)
+        note(f"sync {os.fstat(fd).st_ino}")
+
+    def noted_link(old: str, new: str) -> None:
+        link(old, new)
+        note(f"link {new}")
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(os, "link", noted_link)
+    monkeypatch.setattr(enqueue.trigger, "pull", lambda queue: note("trigger"))
+    assert queue_together(home, together(home, count)) == [0] * count
+    lines = log.read_text().splitlines()
+
+    def inode(*parts: object) -> int:
+        return os.stat(home.file("queue", *map(str, parts))).st_ino
+
+    for number in queued(home.file("queue")):
+        todo = lines.index(f"link todo/{number}")
+        assert {f"sync {number}", f"sync {inode('intd', number)}"} <= set(lines[:todo])
+        named = lines.index(f"link mess/{number % 23}/{number}")
+        assert f"sync {inode('mess', number % 23)}" in lines[named:todo]
+    last_link = max(lines.index(line) for line in lines if line.startswith("link todo/"))
+    assert lines[last_link + 1 :] == [f"sync {inode('todo')}", "trigger"]
 
 
 def test_a_caller_that_has_gone_has_queued_nothing(place: Place) -> None:

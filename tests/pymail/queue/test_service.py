@@ -119,14 +119,17 @@ def quiet(service: Running) -> bool:
 
 @contextlib.contextmanager
 def connected(home: Home) -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX) as connection:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
         connection.settimeout(20)
         connection.connect(queue_service.socket_path(home))
         yield connection
 
 
 WORDS = st.one_of(
-    st.sampled_from([*handoff.REQUESTS, b"sub", b"x" * 70]), st.binary(min_size=1, max_size=70)
+    st.sampled_from(
+        [*handoff.REQUESTS, b"sub", b"x" * 70, handoff.whole(b"hello\n", ENVELOPE), handoff.WHOLE]
+    ),
+    st.binary(min_size=1, max_size=70),
 )
 MESSAGES = st.lists(st.tuples(WORDS, st.integers(0, 250)), min_size=1, max_size=4)
 

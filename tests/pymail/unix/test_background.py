@@ -50,9 +50,10 @@ def test_an_error_reaches_the_loop() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, ABREAST, 3 * ABREAST + 1])
-def test_side_by_side(count: int) -> None:
+@pytest.mark.parametrize("abreast", [1, 3, ABREAST, 2 * ABREAST])
+def test_side_by_side(count: int, abreast: int) -> None:
     done: list[int] = []
-    side_by_side(done.append, range(count))
+    side_by_side(done.append, range(count), abreast)
     assert sorted(done) == list(range(count))
 
 
