@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # also an import can fail by these
+LOCKS = 100  # more than the heap has holes for; a forked interpreter makes a few
+KEPT: set[int] = set()  # descriptors of this process that no program in it closes by chaining, or passes on
+
 _given: list[int] | None = None  # what was inheritable at the last freeze, from 3 on
 _standard = False  # whether 0, 1 and 2 were
-LOCKS = 100  # more than there are holes for in the heap; a forked interpreter makes some
-KEPT: set[int] = set()  # descriptors of this process that no program in it closes by chaining, or passes on
 
 
 def start(package: str, name: str, file: str) -> "NoReturn":
@@ -84,7 +85,7 @@ def freeze() -> None:
     gc.collect()
     locks = [_thread.allocate_lock() for _ in range(LOCKS)]
     while locks:
-        locks.pop()  # the last ones lie side by side; the first ones of the next process come from them
+        locks.pop()  # the last ones lie side by side: from there a child's come, not from all over the heap
     gc.freeze()
 
 

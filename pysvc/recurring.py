@@ -81,7 +81,8 @@ def rehearse(program: launchers.Launcher, argv: list[str]) -> None:
 
     Its module says what the client shall have sent, as REHEARSAL. The interpreter changes code that it runs
     for the first times: what has been changed here is shared by all children. Descriptors 0 and 1 are lost,
-    nothing comes out of 2, the directory stays. Where something is wrong there is no rehearsal.
+    nothing comes out of 2, the directory stays; the program changes nothing else of its process. Where
+    something is wrong there is no rehearsal.
     """
     words: bytes | None = getattr(sys.modules[program.module], "REHEARSAL", None)
     if words is None:
@@ -91,16 +92,22 @@ def rehearse(program: launchers.Launcher, argv: list[str]) -> None:
         kept.append(os.open(".", os.O_PATH | os.O_CLOEXEC))
         kept.append(os.dup(2))
         kept.append(os.open("/dev/null", os.O_WRONLY | os.O_CLOEXEC))
-        os.dup2(kept[2], 2)
-        for _ in range(TURNS):
-            _talk_to_nobody(program, argv, words)
+        if min(kept) > 2:  # else the conversations would take their places
+            _rehearse(lambda: _talk_to_nobody(program, argv, words), *kept)
     except OSError:
         pass
-    if len(kept) > 2:
-        os.fchdir(kept[0])
-        os.dup2(kept[1], 2)
     for fd in kept:
         os.close(fd)
+
+
+def _rehearse(talk: "Callable[[], None]", folder: int, stderr: int, null: int) -> None:
+    os.dup2(null, 2)
+    try:
+        for _ in range(TURNS):
+            talk()
+    finally:
+        os.dup2(stderr, 2)
+        os.fchdir(folder)
 
 
 def _talk_to_nobody(program: launchers.Launcher, argv: list[str], words: bytes) -> None:
