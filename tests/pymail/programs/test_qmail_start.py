@@ -73,6 +73,15 @@ class Started:
         eventually(path.exists, what=name)
         return json.loads(path.read_text())  # type: ignore[no-any-return]
 
+    def daemon(self, name: str) -> int:
+        """The pid of one of qmail-send's partners, once it bears its name."""
+
+        def found() -> list[int]:
+            return [pid for pid, its in _children(self.running.pid).items() if its == name]
+
+        (pid,) = eventually(found, what=name)  # type: ignore[misc]
+        return int(pid)
+
 
 def test_descriptors(place: Place) -> None:
     started = Started(place, "./Maildir/")
@@ -112,8 +121,8 @@ def test_the_end_of_qmail_send_ends_the_others(place: Place) -> None:
     """But not the queue service, which others need too."""
     started = Started(place, "x", names=())
     eventually(lambda: started.log.read_bytes() == b"status: local 0/10 remote 0/20\n", what="qmail-send")
-    children = _children(started.running.pid)
-    assert sorted(children.values()) == ["qmail-clean", "qmail-lspawn", "qmail-rspawn"]
+    children = {started.daemon(name): name for name in DAEMONS[:3]}
+    assert _children(started.running.pid) == children
     started.running.signal(signal.SIGKILL)
     started.running.wait()
     eventually(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in children), what="the end of all")
@@ -125,7 +134,7 @@ def test_a_qmail_clean_left_alone_comes_to_its_end_first(place: Place) -> None:
     started = Started(place, "x", names=())
     up = b"status: local 0/10 remote 0/20\n"
     eventually(lambda: started.log.read_bytes() == up, what="qmail-send")
-    (clean,) = (pid for pid, name in _children(started.running.pid).items() if name == "qmail-clean")
+    clean = started.daemon("qmail-clean")
     os.kill(clean, signal.SIGSTOP)
     try:
         started.running.signal(signal.SIGKILL)
@@ -143,8 +152,7 @@ def test_a_qmail_clean_left_alone_comes_to_its_end_first(place: Place) -> None:
 def test_qmail_send_notices_who_is_lost(place: Place, victim: str) -> None:
     started = Started(place, "x", names=())
     eventually(lambda: started.log.read_bytes().startswith(b"status:"), what="qmail-send")
-    (pid,) = (pid for pid, name in _children(started.running.pid).items() if name == victim)
-    os.kill(pid, signal.SIGKILL)
+    os.kill(started.daemon(victim), signal.SIGKILL)
     assert started.running.wait() == 0
     partner = b"qmail-clean" if victim == "qmail-clean" else b"spawn"
     assert started.log.read_bytes().splitlines()[1:] == [
