@@ -72,6 +72,8 @@ class Process:
 def system() -> Iterator[MailSystem]:
     with running() as made:
         made.machine.path("/opt/tmp/probe.py").write_text(PROBE)
+        made.wait_log("status: local 0/")
+        eventually(lambda: all(map(made.pids, DAEMONS)), what="all daemons by their names")
         made.sh("useradd -m jane && su jane -c '/var/qmail/bin/maildirmake ~/Maildir; chmod 700 ~ ~/Maildir'")
         yield made
         made.assert_no_traceback()
