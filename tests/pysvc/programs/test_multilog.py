@@ -46,8 +46,8 @@ def start(place: Place, *arguments: str) -> tuple[Running, int]:
     reader, writer = os.pipe()
     running = place.start("multilog", *arguments, stdin=reader, stderr=subprocess.PIPE)
     os.close(reader)
-    for folder in (place.path / name for name in arguments if name[:1] == "."):
-        eventually((folder / "current").exists)
+    for current in (place.path / name / "current" for name in arguments if name[:1] == "."):
+        eventually(lambda current=current: current.exists() and mode(current) == 0o644)
     return running, writer
 
 
@@ -69,7 +69,7 @@ def test_names_and_modes(place: Place) -> None:
 def test_current_is_marked_as_incomplete_while_it_is_in_use(place: Place) -> None:
     running, writer = start(place, "./log")
     current = place.path / "log/current"
-    eventually(lambda: mode(current) == 0o644)
+    assert mode(current) == 0o644
     os.close(writer)
     assert running.wait() == 0
     assert mode(current) == 0o744
@@ -311,7 +311,6 @@ def test_a_processor_is_tried_again(place: Place) -> None:
 def test_the_lock_is_held(place: Place) -> None:
     _, writer = start(place, "./log")
     with open(place.path / "log/lock") as file, pytest.raises(BlockingIOError):
-        eventually(lambda: mode(place.path / "log/current") == 0o644)
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     os.close(writer)
 
