@@ -7,10 +7,10 @@ Files:       run/queue           the socket on which programs ask; everybody may
              queue/lock/queued   locked by the one that serves; says whether it is a stand-in, and its pid
 Exit codes:  0 told to end (SIGTERM), or the stand-in is not needed; 100 wrong usage; 111 unable to serve
 
-Started by root it becomes qmailq. Each request is done by a child that does nothing else meanwhile; one
-that is done waits two seconds for the next. A SIGTERM to the service does not disturb them: messages on
-their way are queued or refused as if nothing had happened, and programs that ask in the meantime go on
-asking for some seconds.
+Started by root it becomes qmailq. Children do the work: one for each message that comes in pipes, and a few
+that queue small messages, those of several clients together; one that has nothing to do goes after two
+seconds. A SIGTERM to the service does not disturb them: messages on their way are queued or refused as if
+nothing had happened, and programs that ask in the meantime go on asking for some seconds.
 """
 
 import os

@@ -1,8 +1,9 @@
 """The queue service at work: takes requests, and gives each to a child
 
 A client that is slow, dies or means ill costs one child's time and nothing else: no child hears of it
-before its request has come whole. What is believed of a client is what the kernel says of it: its uid
-and pid. A child that is done is kept for a while: to fork one costs more than to queue a message.
+before its request is there. One that sends small messages whole shares a child with others; a message in
+pipes has a child for itself. What is believed of a client is what the kernel says of it: its uid and pid.
+A child that is done is kept for a while: to fork one costs more than to queue a message.
 """
 
 import _socket

@@ -2,7 +2,9 @@
 
 import os
 import re
+import socket
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -15,6 +17,7 @@ from tests.support.injecting import terminate
 from tests.support.world import Place, Running, eventually
 
 REFUSED = {*range(51, 57), *range(61, 67), 71, 81, TEMPORARY := 111}  # exit codes of a temporary refusal
+TOGETHER = 3    # messages at a time
 PATIENCE = 0.4  # seconds that a client of the service goes on asking
 
 
@@ -134,6 +137,43 @@ class QmailQueued(Service):
         self.end(service)
         tracer.detach()
         return outcome
+
+
+class QmailQueuedTogether(Service):
+    """The same for small messages, some of which are queued together."""
+
+    def run(self, rules: list[str]) -> str:
+        service = self.start()
+        tracer = self.attach(rules, service.pid)
+        connections = {self.token(): self._connected() for _ in range(TOGETHER)}
+        for token, connection in connections.items():
+            request = handoff.whole(text(token), envelope(token, "in"))
+            with suppress(OSError):
+                connection.send(request)
+        outcomes = {token: self._outcome(connection) for token, connection in connections.items()}
+        self.accepted += [token for token, outcome in outcomes.items() if outcome == "queued"]
+        killed = service.process.poll() is not None
+        self.end(service)
+        tracer.running.wait()  # the children end with the service
+        self.instance.check_queue()
+        return "killed" if killed else min(outcomes.values())
+
+    def _connected(self) -> socket.socket:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        connection.settimeout(20)
+        with suppress(OSError):
+            connection.connect(queue_service.socket_path(Home(str(self.instance.home))))
+        return connection
+
+    def _outcome(self, connection: socket.socket) -> str:
+        """What the client hears: "queued" only if it is told so."""
+        with connection, suppress(OSError):
+            while answer := connection.recv(handoff.LONGEST_ANSWER):
+                code = handoff.parse(b"exit", answer)
+                if code is not None:
+                    assert code == 0 or code in REFUSED, f"exit {code}"
+                    return "refused" if code else "queued"
+        return "refused"
 
 
 class QmailQueuedAlone(Service):

@@ -3,7 +3,7 @@
 from tests.crash.databases import QmailNewmrh, QmailNewu, Tcprules
 from tests.crash.delivering import Forwarding, LargeToMbox, QmailRemote, ToMaildir, ToMbox
 from tests.crash.logs import Multilog, MultilogWithProcessor
-from tests.crash.queueing import QmailQueue, QmailQueued, QmailQueuedAlone, QmailSmtpd
+from tests.crash.queueing import QmailQueue, QmailQueued, QmailQueuedAlone, QmailQueuedTogether, QmailSmtpd
 from tests.crash.sending import QmailClean, QmailLspawn, QmailRspawn, QmailSend, QmailSendAlone
 from tests.crash.services import Supervise
 from tests.crash.subject import Subject
@@ -11,6 +11,7 @@ from tests.crash.subject import Subject
 SUBJECTS: dict[str, type[Subject]] = {
     "qmail-queue": QmailQueue,
     "qmail-queued": QmailQueued,
+    "qmail-queued-together": QmailQueuedTogether,
     "qmail-queued-alone": QmailQueuedAlone,
     "qmail-smtpd": QmailSmtpd,
     "qmail-send": QmailSend,

@@ -65,6 +65,14 @@ def queue_answers(blocks: Blocks) -> object:
     return None
 
 
+def queue_requests(blocks: Blocks) -> object:
+    """What a client of the queue service sends whole."""
+    request = handoff.WHOLE + whole(blocks)
+    message, envelope = handoff.parse_whole(request)
+    assert handoff.whole(message, envelope) == request
+    return None
+
+
 def queue_text(blocks: Blocks) -> object:
     """What a program in place of qmail-queue says of itself."""
     custom = whole(blocks)
@@ -144,6 +152,8 @@ QUEUE = {
     "remote-output": Parser(remote_output, [b"r\0Kok\0", b"hno\0Dno\0"], (b"\0", b"r", b"h", b"s", b"K",
                                                                           b"Z", b"D")),
     "queue-answers": Parser(queue_answers, [b"ready 7\nexit 0\n"], (b"ready ", b"exit ", b"9", b"-", b"\n")),
+    "queue-requests": Parser(queue_requests, [b"\x05\0\0\0helloFa\0Tb\0\0"], (b"w", b"\0", b"\xff"),
+                             (handoff.Malformed,)),
     "queue-program": Parser(queue_text, [b"Dno (#5.7.1)\n", b"Zlater"], (b"\r\n", b"\0", b"D", b"Z")),
     "envelope": Parser(caller_envelope, [b"Fa@b\0Tc@d\0Te\0\0"], (b"\0", b"F", b"T"),
                        (envelope.Malformed, envelope.TooLong), holds=8 * KIB),

@@ -18,6 +18,7 @@ import pytest
 from pymail.formats.controlfiles import BY_NAME, NUMBER
 from pymail.protocols import handoff
 from pymail.queue.layout import split_path
+from pymail.unix import queue_service
 from pymail.unix.home import Home
 from pysvc.formats import servicefiles
 from tests.fuzz.inputs import garbage
@@ -331,7 +332,7 @@ def test_garbage_for_fdholder(place: Place) -> None:
 def start_service(place: Place, home: Home) -> tuple[Running, str]:
     running = place.start(home.file("bin", "qmail-queued"), stderr=subprocess.PIPE)
     path = home.file("run", "queue")
-    eventually(lambda: takes_connections(path), what="the queue service")
+    eventually(lambda: queue_service.answers(home), what="the queue service")
     return running, path
 
 
@@ -339,11 +340,14 @@ def test_garbage_for_the_queue_service(place: Place, home: Home) -> None:
     """Bytes, descriptors, too many of either, half of everything; then a message as ever."""
     running, path = start_service(place, home)
     rng = random.Random("service")
-    words = (b"", *handoff.REQUESTS, b"submission", b"\0" * 200, rng.randbytes(70), b"submission\nx")
+    words = (
+        b"", *handoff.REQUESTS, b"submission", b"\0" * 200, rng.randbytes(70), b"submission\nx",
+        handoff.WHOLE, handoff.whole(b"x", b"F"), handoff.whole(b"x" * 100, b"")[:50], b"x" * 70000,
+    )  # fmt: skip
     readers = [os.open(os.devnull, os.O_RDONLY) for _ in range(40)]
     for word in words:
         for count in (0, 1, 2, 3, 40):
-            with socket.socket(socket.AF_UNIX) as client:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as client:
                 client.settimeout(20)
                 client.connect(path)
                 if word:
