@@ -5,7 +5,6 @@ chains to, and turns what it raises into one line on descriptor 2 and an exit co
 these packages catches Fatal, forks, or knows how a program begins and ends.
 """
 
-import _thread
 import errno
 import gc
 import os
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
 SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # also an import can fail by these
-LOCKS = 100  # more than the heap has holes for; a forked interpreter makes a few
 KEPT: set[int] = set()  # descriptors of this process that no program in it closes by chaining, or passes on
 
 _given: list[int] | None = None  # what was inheritable at the last freeze, from 3 on
@@ -83,9 +81,6 @@ def freeze() -> None:
     found = passed_on()
     _given, _standard = [fd for fd in found if fd > 2], all(fd in found for fd in (0, 1, 2))
     gc.collect()
-    locks = [_thread.allocate_lock() for _ in range(LOCKS)]
-    while locks:
-        locks.pop()  # the last ones lie side by side: from there a child's come, not from all over the heap
     gc.freeze()
 
 
