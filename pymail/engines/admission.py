@@ -1,4 +1,7 @@
-"""Who may have how many requests at the queue service, so that no user can keep mail from flowing"""
+"""Who may have how many requests at the queue service, so that no user can keep mail from flowing
+
+A connection on which messages come whole counts as one request from its first message to its end.
+"""
 
 TOTAL = 200     # requests at one time
 ORDINARY = 150  # of these, for all ordinary users together; the rest is kept for the mail system's own
