@@ -78,6 +78,13 @@ def keeping(home: Home) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def patient(home: Home) -> Iterator[None]:
+    """A service whose children wait for the next message of a line, however long a test takes."""
+    with service_with(home, working, "REST", 600.0):
+        yield
+
+
 class Client:
     """One request to the service of a home."""
 
@@ -276,7 +283,7 @@ def test_whole(home: Home, service: Running, line: queue_service.Line) -> None:
     ("envelope", "code"), [(b"", 54), (b"X", 91), (b"F" + b"a" * 1003 + b"\0\0", 11), (ENVELOPE[:-1], 54)]
 )
 def test_whole_codes(
-    home: Home, service: Running, line: queue_service.Line, envelope: bytes, code: int
+    home: Home, patient: None, line: queue_service.Line, envelope: bytes, code: int
 ) -> None:
     """A refusal is no reason to give up the line."""
     assert line.queue(b"hello\n", envelope) == code
@@ -307,7 +314,7 @@ HOSTILE = [b"w", b"w\0\0", handoff.whole(b"x" * 100, ENVELOPE)[:50], b"w\xff\xff
 
 
 @pytest.mark.parametrize("request_", HOSTILE)
-def test_garbage_on_a_line(home: Home, service: Running, request_: bytes) -> None:
+def test_garbage_on_a_line(home: Home, patient: None, request_: bytes) -> None:
     """At once, or after a message; who shares the child sees nothing of it."""
     with connect(home) as neighbour:
         neighbour.send(handoff.whole(b"one\n", ENVELOPE))
