@@ -38,10 +38,11 @@ if TYPE_CHECKING:
 IDLE = 2.0       # seconds for which a worker waits for more work
 USES = 500       # pieces of work that one worker does
 LONGEST = 65536  # bytes of a request or an answer
-DESCRIPTORS = 2  # that can come with a request
+MOST_LOOSE = 16  # descriptors that can come with a request
 DELIVERY = (0,), (1, 2)  # the numbers that they have in the worker: message and report
 CONNECTION = ((0, 1),)   # a client; descriptor 2 stays as it is
 
+_LOOSE = 128     # added to the number of descriptors that have no places
 _FD = struct.calcsize("i")
 
 
@@ -50,14 +51,22 @@ class Work:
     one and at most LONGEST bytes; and what a new worker runs, to its exit code.
 
     answers: whether all that is to be said comes with the answer, so that no pipe is needed.
+    together: whether a worker may be asked to do several such pieces at a time.
     """
 
-    __slots__ = ("answers", "body", "key", "request")
+    __slots__ = ("answers", "body", "key", "request", "together")
 
     def __init__(
-        self, key: "Hashable", request: bytes, body: "Callable[[Channel], int]", answers: bool = False
+        self,
+        key: "Hashable",
+        request: bytes,
+        body: "Callable[[Channel], int]",
+        *,
+        answers: bool = False,
+        together: bool = False,
     ) -> None:
-        self.key, self.request, self.body, self.answers = key, request, body, answers
+        self.key, self.request, self.body = key, request, body
+        self.answers, self.together = answers, together
 
 
 # In the spawner
@@ -71,9 +80,9 @@ class _Worker:
         self.done: Callable[[bytes | None], None] | None = None  # whom to tell the answer; None: it is idle
         self.waits_until = 0.0
 
-    def send(self, request: bytes, fds: "Sequence[int]") -> None:
+    def send(self, request: bytes, fds: "Sequence[int]", loose: bool) -> None:
         rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))] if fds else []
-        data = b"%c%s" % (len(fds), request)
+        data = b"%c%s" % (len(fds) + (_LOOSE if loose else 0), request)
         self.connection.sendmsg([data], rights, _socket.MSG_NOSIGNAL | _socket.MSG_DONTWAIT)
 
 
@@ -104,17 +113,23 @@ class Pool:
         self.any_key = False  # whether a worker of another key will do where there is none of the right one
         self.places: Places = DELIVERY
 
-    def give(self, work: Work, fds: "Sequence[int]", done: "Callable[[bytes | None], None]") -> int:
+    def give(
+        self,
+        work: Work,
+        fds: "Sequence[int]",
+        done: "Callable[[bytes | None], None]",
+        loose: bool = False,
+    ) -> int:
         """Have a piece of work done; done(answer) is called when it is, with None if the worker crashed.
 
-        fds: at most as many as there are places; the caller closes his own. Returns the worker's pid.
-        Raises OSError if nobody can do it now; done is then never called.
+        fds: at most as many as there are places, or MOST_LOOSE; the caller closes his own. Returns the
+        worker's pid. Raises OSError if nobody can do it now; done is then never called.
         """
         if len(work.request) > LONGEST:
             raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
         while (worker := self._take_idle(work.key)) is not None:
             try:
-                worker.send(work.request, fds)
+                worker.send(work.request, fds, loose)
             except OSError:
                 self._drop(worker)  # killed while it waited
                 continue
@@ -122,7 +137,7 @@ class Pool:
             return worker.pid
         worker = self._start(work)
         try:
-            worker.send(work.request, fds)
+            worker.send(work.request, fds, loose)
         except OSError:
             self._drop(worker)
             raise
@@ -226,7 +241,7 @@ class Pool:
 class Channel:
     """The worker's end. Between two pieces of work the descriptors that each of them gets are /dev/null."""
 
-    __slots__ = ("_connection", "_null", "_placed", "_places")
+    __slots__ = ("_connection", "_null", "_placed", "_places", "loose")
 
     def __init__(self, fd: int, places: "Places" = DELIVERY) -> None:
         """Keep this descriptor, and nothing else that is the spawner's, neither files nor signals."""
@@ -237,6 +252,7 @@ class Channel:
         launch.KEPT.update((fd, self._null))
         self._places = places
         self._placed = [number for numbers in places for number in numbers]
+        self.loose: list[int] = []  # of the last request: descriptors that have no places
         self._let_go()
 
     def fileno(self) -> int:
@@ -249,7 +265,7 @@ class Channel:
         There is no request either where descriptors got lost on their way: no message would be taken for
         an empty one.
         """
-        space = _socket.CMSG_SPACE(DESCRIPTORS * _FD)
+        space = _socket.CMSG_SPACE(MOST_LOOSE * _FD)
         try:
             data, messages, _, _ = self._connection.recvmsg(LONGEST + 1, space, _socket.MSG_CMSG_CLOEXEC)
         except ConnectionError:
@@ -257,9 +273,12 @@ class Channel:
         fds: list[int] = []
         for _, _, rights in messages:
             fds += struct.unpack(f"{len(rights) // _FD}i", rights)
-        if not data or len(fds) != data[0]:
+        if not data or len(fds) != data[0] % _LOOSE:
             return None
         self._placed.clear()
+        if data[0] >= _LOOSE:
+            self.loose = fds
+            return data[1:]
         for fd, numbers in zip(fds, self._places, strict=False):
             for number in numbers:
                 os.dup2(fd, number)
@@ -278,14 +297,22 @@ class Channel:
     def _let_go(self) -> None:
         for fd in self._placed:
             os.dup2(self._null, fd)
+        while self.loose:
+            os.close(self.loose.pop())
 
 
-def serve(channel: Channel, name: str, work: "Callable[[bytes], int]") -> int:
+def serve(
+    channel: Channel,
+    name: str,
+    work: "Callable[[bytes], int]",
+    together: "Callable[[bytes, list[int]], bytes] | None" = None,
+) -> int:
     """Do one piece of work after the other, each to its exit code, as a program of its own would.
 
     name: of that program; what work() raises ends the piece of work as it would end the program. Each
     begins in / and with the umask that there was at the beginning; signals are as the last one left them,
-    at first at their default.
+    at first at their default. together: what does a request with loose descriptors; what it returns is the
+    answer behind the exit code.
     """
     mask = os.umask(0)
     signals.default(signals.SIGPIPE)  # a spawner ignores it
@@ -294,4 +321,19 @@ def serve(channel: Channel, name: str, work: "Callable[[bytes], int]") -> int:
         os.umask(mask)
         if (request := channel.take()) is None:
             return 0
-        channel.answer(launch.run(name, lambda: work(request)))
+        if together is not None and channel.loose:
+            channel.answer(*_at_once(name, request, channel.loose, together))
+        else:
+            channel.answer(launch.run(name, lambda: work(request)))
+
+
+def _at_once(
+    name: str, request: bytes, loose: list[int], together: "Callable[[bytes, list[int]], bytes]"
+) -> tuple[int, bytes]:
+    said: list[bytes] = []
+
+    def body() -> int:
+        said.append(together(request, loose))
+        return 0
+
+    return launch.run(name, body), b"".join(said)

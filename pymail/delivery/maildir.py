@@ -1,4 +1,4 @@
-"""Deliver one message into a Maildir
+"""Deliver messages into Maildirs
 
     1  create tmp/NAME, alone     4  link it to new/NAME
     2  write the message          5  unlink tmp/NAME
@@ -7,7 +7,8 @@
 Before all that new is opened: what is short then leaves no message that was delivered and is tried again.
 A reader sees the whole message or none, and nothing is locked. NAME is time.pid.host, with pid_1 and so
 on for further deliveries of one process: unique as long as a host gives no process id twice in a second;
-a name that exists all the same is never overwritten. Source: maildir manual of qmail.
+a name that exists all the same is never overwritten. Several messages take each step together, and wait
+for the disk together; each fails for itself. Source: maildir manual of qmail.
 """
 
 import os
@@ -15,8 +16,13 @@ import time
 
 from pymail.delivery.deadline import within
 from pymail.delivery.message import Message, Unreadable
+from pymail.unix.background import side_by_side
 from pysvc.unix.files import write_all
 from pysvc.unix.strerr import TEMPORARY, Fatal, temporary
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ATTEMPTS, PAUSE = 3, 2  # names tried; seconds between them, so that the clock moves on
 LONGEST = 86400         # seconds for one delivery; readers remove older files from tmp
@@ -25,18 +31,126 @@ HOST_SIZE = 64          # bytes of the host's name that are used
 _earlier = 0  # deliveries of this process
 
 
-def deliver(folder: bytes, head: bytes, message: Message) -> None:
-    """Store head and the message in a Maildir.
+class Parcel:
+    """A message on its way into a Maildir; `failure` says why it could not be delivered now."""
 
-    folder: the Maildir, with a slash at its end. Fatal if that is not possible now.
-    """
+    __slots__ = ("_fd", "_head", "_message", "_name", "failure", "folder")
+
+    def __init__(self, folder: bytes, head: bytes, message: Message) -> None:
+        """folder: the Maildir, with a slash at its end. head: what comes before the message."""
+        self.folder, self._head, self._message = folder, head, message
+        self._name, self._fd = b"", -1
+        self.failure: Fatal | None = None
+
+    def write(self) -> None:
+        """Make a file in tmp that holds everything; the head goes in one write with the first block."""
+        global _earlier
+        self._name, self._fd = _create(self.folder)
+        _earlier += 1
+        head = self._head
+        for block in self._message.blocks():
+            write_all(self._fd, head + block)
+            head = b""
+        write_all(self._fd, head)
+
+    def sync(self) -> None:
+        os.fsync(self._fd)
+
+    def link(self) -> None:
+        os.link(self.folder + b"tmp/" + self._name, self.folder + b"new/" + self._name)
+
+    def clear(self) -> None:
+        """Leave nothing open, and nothing in tmp."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            _unlink(self.folder + b"tmp/" + self._name)
+
+    def attempt(self, step: "Callable[[], None]", late: Fatal) -> None:
+        """Do a step, unless one has failed before; nothing but `late` is raised."""
+        try:
+            if self.failure is None:
+                step()
+        except Unreadable:
+            self.failure = _trouble("Unable to read message. (#4.3.0)")
+        except OSError:
+            self.failure = _trouble(_why(self.folder))
+        except Fatal as fatal:
+            if fatal is late:
+                raise
+            self.failure = fatal
+
+
+def deliver(folder: bytes, head: bytes, message: Message) -> None:
+    """Store head and the message in a Maildir. Fatal if that is not possible now."""
+    parcel = Parcel(folder, head, message)
+    deliver_all([parcel])
+    if parcel.failure is not None:
+        raise parcel.failure
+
+
+def deliver_all(parcels: list[Parcel]) -> None:
+    """Deliver each of them, or let it know its failure."""
+    late = _trouble("Timeout on maildir delivery. (#4.3.0)")
+    news = _News()
     try:
-        with within(LONGEST, _trouble("Timeout on maildir delivery. (#4.3.0)")):
-            _deliver(folder, head, message)
-    except Unreadable:
-        raise _trouble("Unable to read message. (#4.3.0)") from None
-    except OSError:
-        raise _trouble(_why(folder)) from None
+        with within(LONGEST, late):
+            _deliver_all(parcels, news, late)
+    except Fatal:
+        for parcel in parcels:
+            parcel.failure = parcel.failure or late
+    finally:
+        news.close()
+
+
+def _deliver_all(parcels: list[Parcel], news: "_News", late: Fatal) -> None:
+    """Raises nothing but `late`."""
+    for parcel in parcels:
+        parcel.attempt(lambda folder=parcel.folder: news.open(folder), late)  # type: ignore[misc]
+    try:
+        for parcel in parcels:
+            parcel.attempt(parcel.write, late)
+        side_by_side(lambda parcel: parcel.attempt(parcel.sync, late), parcels)
+        for parcel in parcels:
+            parcel.attempt(parcel.link, late)
+    finally:
+        for parcel in parcels:
+            parcel.clear()
+    for parcel in parcels:
+        parcel.attempt(lambda folder=parcel.folder: news.sync(folder), late)  # type: ignore[misc]
+
+
+class _News:
+    """The directories `new` of some Maildirs, each opened and synced once.
+
+    What has failed fails for everybody: the kernel tells of a lost write only once.
+    """
+
+    __slots__ = ("_fds", "_synced")
+
+    def __init__(self) -> None:
+        self._fds: dict[bytes, int] = {}
+        self._synced: dict[bytes, OSError | None] = {}
+
+    def open(self, folder: bytes) -> None:
+        """Raises OSError."""
+        if folder not in self._fds:
+            self._fds[folder] = os.open(folder + b"new", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def sync(self, folder: bytes) -> None:
+        """Raises OSError."""
+        if folder not in self._synced:
+            self._synced[folder] = None
+            try:
+                os.fsync(self._fds[folder])
+            except OSError as error:
+                self._synced[folder] = error
+        failure = self._synced[folder]
+        if failure is not None:
+            raise failure
+
+    def close(self) -> None:
+        for fd in self._fds.values():
+            os.close(fd)
 
 
 def _trouble(text: str) -> Fatal:
@@ -50,22 +164,6 @@ def _why(folder: bytes) -> str:
         if not temporary(error):
             return "Unable to chdir to maildir. (#4.2.1)"
     return "Temporary error on maildir delivery. (#4.3.0)"
-
-
-def _deliver(folder: bytes, head: bytes, message: Message) -> None:
-    global _earlier
-    new = os.open(folder + b"new", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        name, fd = _create(folder)
-        _earlier += 1
-        try:
-            _fill(fd, head, message)
-            os.link(folder + b"tmp/" + name, folder + b"new/" + name)
-        finally:
-            _unlink(folder + b"tmp/" + name)
-        os.fsync(new)
-    finally:
-        os.close(new)
 
 
 def _create(folder: bytes) -> tuple[bytes, int]:
@@ -88,18 +186,6 @@ def _open(folder: bytes) -> tuple[bytes, int]:
 def host_part(host: str) -> bytes:
     """A host as the last part of a name, without what has a meaning in paths and in names."""
     return os.fsencode(host)[:HOST_SIZE].replace(b"/", b"\\057").replace(b":", b"\\072")
-
-
-def _fill(fd: int, head: bytes, message: Message) -> None:
-    """Write everything and see it on disk; the head in one write with the first block."""
-    try:
-        for block in message.blocks():
-            write_all(fd, head + block)
-            head = b""
-        write_all(fd, head)
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _unlink(path: bytes) -> None:

@@ -1,8 +1,10 @@
 """The loop of a spawner: requests on descriptor 0, a process for each, reports on descriptor 1
 
 Each delivery has the message, freshly opened, as descriptor 0 and a pipe as 1 and 2. Its process is forked
-from one that has loaded the program that delivers, or is a worker that has done such work before.
-Source: qmail's spawn.c; qmail INTERNALS.
+from one that has loaded the program that delivers, or is a worker that has done such work before. Deliveries
+for which the same worker will do and that are asked for at the same time go to it together, if they may;
+those that it leaves alone, because they could take long, are then done one by one. Source: qmail's spawn.c;
+qmail INTERNALS.
 """
 
 import os
@@ -11,6 +13,7 @@ import time
 
 from pymail.engines import spawner
 from pymail.engines.spawner import Slots
+from pymail.protocols import together
 from pymail.protocols.spawn import Request, Requests, encode_report
 from pymail.unix.home import Home
 from pysvc import launch
@@ -22,13 +25,17 @@ from pysvc.workers import Pool, Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     How = Work | int | None
+    Piece = tuple[Request, int, Work]  # the message is an open descriptor
     Plan = Callable[[Request, Callable[[How], None]], None]
 
 REQUESTS, REPORTS = 0, 1
+TOGETHER = 8  # deliveries that a worker is asked for at a time
+ALONE = 10.0  # seconds for which nothing is asked for together of those who could not do it all
 CRASHED = -signals.SIGKILL  # stands for whatever ended a worker before it had answered
+CRASH = CRASHED, b""        # exit code and output
 
 
 def enter(home: Home) -> None:
@@ -54,8 +61,8 @@ class Spawner(Watching):
     """Deliveries that were asked for, each in a process of its own or done by a worker."""
 
     __slots__ = (
-        "_by_pid", "_child", "_name", "_outputs", "_owner", "_reading", "_reports", "_requests", "_signals",
-        "_slots", "_ticks", "plan", "pool",
+        "_alone", "_by_pid", "_child", "_gathered", "_name", "_outputs", "_owner", "_reading", "_reports",
+        "_requests", "_signals", "_slots", "_ticks", "plan", "pool",
     )  # fmt: skip
 
     def __init__(self, home: Home, name: str, slots: Slots, child: "Callable[[Request], int]") -> None:
@@ -72,6 +79,8 @@ class Spawner(Watching):
         self.plan: Plan = own_process
         self._by_pid: dict[int, int] = {}   # processes of their own: their delnums
         self._outputs: dict[int, int] = {}  # delnums: pipes that somebody may still write to
+        self._gathered: dict[Hashable, list[Piece]] = {}  # by the key of their workers
+        self._alone: dict[Hashable, float] = {}  # keys: until when nothing is gathered, by time.monotonic()
         self._requests = Requests()
         self._reading = True
         self._reports: list[bytes] = []
@@ -92,6 +101,8 @@ class Spawner(Watching):
         while self._reading or self._slots.busy():
             for fd, _ in self._poll.poll(self._patience()):
                 self.handle(fd)
+            if self._gathered:
+                self._give_together()
             if self._reports:
                 _say(b"".join(self._reports))
                 self._reports.clear()
@@ -138,11 +149,57 @@ class Spawner(Watching):
         return spawner.WRONG_OWNER if found.st_uid != self._owner else None
 
     def _go(self, request: Request, message: int, how: "How") -> None:
-        """Do a delivery as planned."""
+        """Do a delivery as planned, at the end of this round if others may go with it."""
+        if isinstance(how, Work) and how.together and self._may_gather(how.key):
+            self._gathered.setdefault(how.key, []).append((request, message, how))
+        else:
+            self._go_alone(request, message, how)
+
+    def _may_gather(self, key: "Hashable") -> bool:
+        until = self._alone.get(key)
+        if until is None:
+            return True
+        if time.monotonic() < until:
+            return False
+        del self._alone[key]
+        return True
+
+    def _give_together(self) -> None:
+        gathered, self._gathered = self._gathered, {}
+        for pieces in gathered.values():
+            for start in range(0, len(pieces), TOGETHER):
+                self._give(pieces[start : start + TOGETHER])
+
+    def _give(self, pieces: "list[Piece]") -> None:
+        """Have some deliveries done by one worker, if that can be."""
+        _, _, first = pieces[0]
+        whole = Work(first.key, together.joined([work.request for _, _, work in pieces]), first.body)
+        try:
+            if len(pieces) > 1:
+                fds = [message for _, message, _ in pieces]
+                self.pool.give(whole, fds, lambda answer: self._given(pieces, answer), loose=True)
+                return
+        except OSError:
+            pass
+        for piece in pieces:
+            self._go_alone(*piece)
+
+    def _given(self, pieces: "list[Piece]", answer: bytes | None) -> None:
+        """A worker has done what it could."""
+        code, said = _parted(answer)
+        outcomes = [(code, said)] * len(pieces) if code else together.outcomes(said, len(pieces))
+        for (request, message, work), outcome in zip(pieces, outcomes or [CRASH] * len(pieces), strict=True):
+            if outcome is None:
+                self._alone[work.key] = time.monotonic() + ALONE
+                self._go_alone(request, message, work)
+            else:
+                os.close(message)
+                self._ended(request.delnum, *outcome)
+
+    def _go_alone(self, request: Request, message: int, how: "How") -> None:
         delnum = request.delnum
         if isinstance(how, int):
-            self._slots.output(delnum, b"")
-            self._report(delnum, self._slots.ended(delnum, how))
+            self._ended(delnum, how, b"")
         elif (failure := self._carry_out(request, message, how)) is not None:
             self._report(delnum, self._slots.fail(delnum, failure))
         os.close(message)
@@ -187,7 +244,10 @@ class Spawner(Watching):
 
     def _said(self, delnum: int, answer: bytes | None) -> None:
         """A worker has done a delivery, and its answer says all."""
-        code, output = (CRASHED, b"") if answer is None else (answer[0], answer[1:])
+        self._ended(delnum, *_parted(answer))
+
+    def _ended(self, delnum: int, code: int, output: bytes) -> None:
+        """A delivery is over, and this is all that it has said."""
         for data in (output, b"") if output else (b"",):
             self._slots.output(delnum, data)
         self._report(delnum, self._slots.ended(delnum, code))
@@ -238,6 +298,11 @@ class Spawner(Watching):
         """Say at the end of this round how a delivery went; None: it goes on."""
         if text is not None:
             self._reports.append(encode_report(delnum, text))
+
+
+def _parted(answer: bytes | None) -> tuple[int, bytes]:
+    """A worker's exit code, and what it has said."""
+    return CRASH if answer is None else (answer[0], answer[1:])
 
 
 def _read(fd: int) -> bytes:

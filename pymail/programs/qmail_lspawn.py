@@ -10,15 +10,16 @@ Exit codes:  0 no more requests; 100 wrong usage; 111 no queue
 Descriptor 0 has requests, descriptor 1 gets reports. In a private instance every delivery runs as the
 instance's owner.
 
-A process that has become an account delivers to it again and again, one message at a time, until it has had
-nothing to do for two seconds or has delivered 500 messages; ps shows it as `qmail-local -- user`. What
-qmail-getpw answers is believed for a second. Where another program stands in place of qmail-local or
-qmail-getpw, it is run for each delivery.
+A process that has become an account delivers to it again and again, until it has had nothing to do for two
+seconds or has been asked 500 times; ps shows it as `qmail-local -- user`. Messages that come at the same time
+and just go into a Maildir of the account it delivers together, up to eight. What qmail-getpw answers is
+believed for a second. Where another program stands in place of qmail-local or qmail-getpw, it is run for each
+delivery.
 """
 
 import os
 
-from pymail.delivery import spawning
+from pymail.delivery import spawning, together
 from pymail.delivery.accounts import Accounts, Program
 from pymail.engines.spawner import Slots
 from pymail.formats import assign, spawnreport
@@ -89,7 +90,8 @@ class Planner:
         if launcher is None:
             return None
         operands = _operands(request, local, account)
-        return Work((account.uid, account.gid), b"\0".join(operands), self._body(account, launcher))
+        body = self._body(account, launcher)
+        return Work((account.uid, account.gid), b"\0".join(operands), body, together=True)
 
     def _body(self, account: Assignment, launcher: Launcher) -> "Callable[[Channel], int]":
         deliverer = Deliverer(launcher, self._local.path, self._default)
@@ -97,7 +99,7 @@ class Planner:
         def body(channel: Channel) -> int:
             code = _become(self._home, account)
             if not code:
-                return workers.serve(channel, launcher.name, deliverer.work)
+                return workers.serve(channel, launcher.name, deliverer.work, deliverer.together)
             channel.answer(code)
             return 0
 
@@ -116,10 +118,18 @@ class Deliverer:
     def work(self, request: bytes) -> int:
         """request: all operands but the last."""
         operands = list(map(os.fsdecode, request.split(b"\0")))
-        if operands[0] != self._shown:
-            self._shown = operands[0]
-            title.set_title([self._launcher.name, "--", self._shown])
+        self._show(operands[0])
         return launch.call(self._launcher, [self._path, "--", *operands, self._default])
+
+    def together(self, request: bytes, messages: list[int]) -> bytes:
+        """Do several at a time, as far as that can be; see delivery.together."""
+        self._show(os.fsdecode(request.partition(b"\0")[0]))
+        return together.deliver(request, messages, os.fsencode(self._default))
+
+    def _show(self, user: str) -> None:
+        if user != self._shown:
+            self._shown = user
+            title.set_title([self._launcher.name, "--", user])
 
 
 def _operands(request: "Request", local: bytes, account: Assignment) -> tuple[bytes, ...]:

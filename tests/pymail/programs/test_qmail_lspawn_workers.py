@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pymail.delivery import spawning
 from pymail.protocols.spawn import encode_request
 from pysvc import workers
 from pysvc.formats import cdb
@@ -65,6 +66,48 @@ def at_once(client: Client, count: int) -> set[int]:
     numbers = range(2, 2 + count)
     client.send(b"".join(encode_request(number, b"0/23", b"s@t", b"joe@host") for number in numbers))
     return {worker(client.report()[1]) for _ in numbers}
+
+
+def workers_of(client: Client) -> int:
+    """How many processes deliver, or have delivered and are kept."""
+    commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children(client)]
+    return sum(command.startswith(b"qmail-local") for command in commands)
+
+
+def ask_together(client: Client, *recipients: bytes) -> None:
+    """Ask for deliveries in one write; they take the slots from 2 on."""
+    requests = (encode_request(delnum, b"0/23", b"s@t", name) for delnum, name in enumerate(recipients, 2))
+    client.send(b"".join(requests))
+
+
+# Together
+
+
+def test_what_goes_into_a_maildir_is_delivered_together(instance: Instance) -> None:
+    new = make_maildir(instance)
+    write(instance, ".qmail-box", "./Maildir/\n")
+    client = instance.start()
+    ask_together(client, *[b"box@host"] * spawning.TOGETHER)
+    reports = dict(client.report() for _ in range(spawning.TOGETHER))
+    assert reports == dict.fromkeys(range(2, 2 + spawning.TOGETHER), b"Kdid 1+0+0\n")
+    assert [path.read_bytes().endswith(MESSAGE) for path in new.iterdir()] == [True] * spawning.TOGETHER
+    assert workers_of(client) == 1
+
+
+def test_nobody_waits_for_a_program(instance: Instance) -> None:
+    """Of deliveries that are asked for together those that may take long are done by others."""
+    new = make_maildir(instance)
+    os.mkfifo(instance.path / "alias/go")
+    write(instance, ".qmail-wait", "|read line <go; echo $PPID; exit 100\n")
+    write(instance, ".qmail-box", "./Maildir/\n")
+    client = instance.start()
+    ask_together(client, b"wait@host", b"box@host", b"wait@host", b"nobody-@host", b"box@host")
+    assert dict(client.report() for _ in range(3)).keys() == {3, 5, 6}
+    assert len(list(new.iterdir())) == 2
+    go = os.open(instance.path / "alias/go", os.O_RDWR)
+    os.write(go, b"\n\n")
+    assert len({worker(client.report()[1]) for _ in range(2)}) == 2
+    os.close(go)
 
 
 # Keeping and letting go
