@@ -87,6 +87,7 @@ def drain(system: MailSystem, timeout: float = 60) -> None:
 
     A bounce whose submission failed waits 123 seconds, unless qmail-send begins anew.
     """
+    system.wait_up()  # a submission fails while the queue service is still on its way
     for pid in system.pids("qmail-send"):
         system.sh(f"kill {pid}", check=False)
 
@@ -94,4 +95,8 @@ def drain(system: MailSystem, timeout: float = 60) -> None:
         system.sh("svc -a /service/qmail-send", check=False)
         return not system.sh(WAITING, check=False)
 
-    eventually(empty, timeout, "an empty queue")
+    try:
+        eventually(empty, timeout, "an empty queue")
+    except AssertionError as error:
+        left = system.sh(WAITING, check=False)
+        raise AssertionError(f"{error}\n{left}\n{system.log()[-3000:]}") from None
