@@ -6,6 +6,7 @@ The second has real accounts: it lives in a mount namespace of its own, where /v
 
 import contextlib
 import os
+import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -139,4 +140,15 @@ def rooted_home(place: Place) -> Iterator[Rooted]:
     for user in ("joe", "vmail"):
         os.chown(rooted.root / "var/homes" / user, USER_IDS[user], group_of(user))
     place.world.home_bin(rooted.home)
-    yield rooted
+    try:
+        yield rooted
+    finally:
+        end_stand_in(rooted.home)
+
+
+def end_stand_in(home: Path) -> None:
+    """End the queue service that qmail-start has left running, if it has."""
+    held = home / "queue" / layout.QUEUED
+    words = held.read_bytes().split() if held.exists() else []
+    if words[:1] == [b"stand-in"]:
+        os.kill(int(words[1]), signal.SIGTERM)
