@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ATTEMPTS, PAUSE = 3, 2  # names tried; seconds between them, so that the clock moves on
 LONGEST = 86400         # seconds for one delivery; readers remove older files from tmp
 HOST_SIZE = 64          # bytes of the host's name that are used
+WAITING = 4             # threads that wait for the disk
 
 _earlier = 0  # deliveries of this process
 
@@ -109,7 +110,7 @@ def _deliver_all(parcels: list[Parcel], news: "_News", late: Fatal) -> None:
     try:
         for parcel in parcels:
             parcel.attempt(parcel.write, late)
-        side_by_side(lambda parcel: parcel.attempt(parcel.sync, late), parcels)
+        side_by_side(lambda parcel: parcel.attempt(parcel.sync, late), parcels, WAITING)
         for parcel in parcels:
             parcel.attempt(parcel.link, late)
     finally:

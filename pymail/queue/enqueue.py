@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 DEATH = 86400       # seconds; less than the 36 hours after which the cleanup takes what nobody owns
 DESCRIPTORS = 4096  # numbers below which a forked child closes what it does not need
 ATTEMPTS = 9        # names tried in pid/
-WAITING = 8         # threads that wait for the disk
+WAITING = 4         # threads that wait for the disk
 
 TOO_LONG, TIMEOUT, WRITE_ERROR, READ_ERROR = 11, 52, 53, 54
 NO_HOME, NO_QUEUE, NO_PID, NO_MESS, NO_INTD, NO_TODO = 61, 62, 63, 64, 65, 66
