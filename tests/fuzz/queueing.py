@@ -5,7 +5,7 @@ from pymail.engines.jobs import Job
 from pymail.engines.passes import Pass, UnknownRecord
 from pymail.engines.rewrite import LOCAL, REMOTE, Rewriter, bounce_sender, delivery_sender
 from pymail.formats import activity, address, bounce, envelope, spawnreport, tcpto, verdict
-from pymail.protocols import handoff, spawn
+from pymail.protocols import handoff, spawn, together
 from tests.fuzz.parser import KIB, Blocks, Parser, whole
 
 # --- the pipes and sockets between our own processes ---
@@ -62,6 +62,17 @@ def queue_answers(blocks: Blocks) -> object:
         for word in (b"ready", b"exit"):
             found = handoff.parse(word, line + b"\n")
             assert found is None or found >= 0
+    return None
+
+
+def together_answers(blocks: Blocks) -> object:
+    """What a user's process says of deliveries that it was asked for together."""
+    said = whole(blocks)
+    for count in (1, 2, 8):
+        found = together.outcomes(said, count)
+        if found is not None:
+            assert len(found) == count
+            assert together.outcomes(together.answer(found), count) == found
     return None
 
 
@@ -151,6 +162,8 @@ QUEUE = {
     "local-output": Parser(local_output, [b"did 1+0+0\n"], (b"\0", b"\n"), holds=4 * KIB),
     "remote-output": Parser(remote_output, [b"r\0Kok\0", b"hno\0Dno\0"], (b"\0", b"r", b"h", b"s", b"K",
                                                                           b"Z", b"D")),
+    "together-answers": Parser(together_answers, [b"0 did 1+0+0\n\x00255 \0", b"111 no\n\0"],
+                               (b"\0", b" ", b"0 ", b"255 ", b"256 ")),
     "queue-answers": Parser(queue_answers, [b"ready 7\nexit 0\n"], (b"ready ", b"exit ", b"9", b"-", b"\n")),
     "queue-requests": Parser(queue_requests, [b"\x05\0\0\0helloFa\0Tb\0\0"], (b"w", b"\0", b"\xff"),
                              (handoff.Malformed,)),

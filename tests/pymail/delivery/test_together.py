@@ -68,8 +68,6 @@ def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account
     yield here
     os.umask(mask)
     here.close()
-    for number in together.SURVIVED:
-        signals.default(number)
 
 
 def test_all_go_into_the_maildir(account: Account) -> None:

@@ -122,10 +122,11 @@ def test_one_process_for_deliveries_that_follow_one_another(instance: Instance) 
 
 def test_deliveries_at_the_same_time_have_processes_of_their_own(instance: Instance) -> None:
     os.mkfifo(instance.path / "alias/go")
-    write(instance, ".qmail-wait", "|read line <go; echo $PPID; exit 100\n")
+    write(instance, ".qmail-wait", '|: >"$SENDER"; read line <go; echo $PPID; exit 100\n')
     client = instance.start()
     for delnum in (1, 2):
-        client.ask(b"wait@host", delnum)
+        client.ask(b"wait@host", delnum, sender=b"started%d" % delnum)
+    eventually(lambda: len(list((instance.path / "alias").glob("started*"))) == 2, what="both")
     between = worker(client.deliver(b"joe@host"))
     go = os.open(instance.path / "alias/go", os.O_RDWR)
     os.write(go, b"\n\n")
