@@ -11,6 +11,7 @@ import os
 import stat
 import time
 
+from pymail.delivery.gathering import Gathering
 from pymail.engines import spawner
 from pymail.engines.spawner import Slots
 from pymail.protocols import together
@@ -25,15 +26,14 @@ from pysvc.workers import Pool, Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable
+
+    from pymail.delivery.gathering import Piece
 
     How = Work | int | None
-    Piece = tuple[Request, int, Work]  # the message is an open descriptor
     Plan = Callable[[Request, Callable[[How], None]], None]
 
 REQUESTS, REPORTS = 0, 1
-TOGETHER = 8  # deliveries that a worker is asked for at a time
-ALONE = 10.0  # seconds for which nothing is asked for together of those who could not do it all
 CRASHED = -signals.SIGKILL  # stands for whatever ended a worker before it had answered
 CRASH = CRASHED, b""        # exit code and output
 
@@ -61,8 +61,8 @@ class Spawner(Watching):
     """Deliveries that were asked for, each in a process of its own or done by a worker."""
 
     __slots__ = (
-        "_alone", "_by_pid", "_child", "_gathered", "_name", "_outputs", "_owner", "_reading", "_reports",
-        "_requests", "_signals", "_slots", "_ticks", "plan", "pool",
+        "_by_pid", "_child", "_gathering", "_name", "_outputs", "_owner", "_reading", "_reports", "_requests",
+        "_signals", "_slots", "_ticks", "plan", "pool",
     )  # fmt: skip
 
     def __init__(self, home: Home, name: str, slots: Slots, child: "Callable[[Request], int]") -> None:
@@ -79,8 +79,7 @@ class Spawner(Watching):
         self.plan: Plan = own_process
         self._by_pid: dict[int, int] = {}   # processes of their own: their delnums
         self._outputs: dict[int, int] = {}  # delnums: pipes that somebody may still write to
-        self._gathered: dict[Hashable, list[Piece]] = {}  # by the key of their workers
-        self._alone: dict[Hashable, float] = {}  # keys: until when nothing is gathered, by time.monotonic()
+        self._gathering = Gathering()
         self._requests = Requests()
         self._reading = True
         self._reports: list[bytes] = []
@@ -101,8 +100,8 @@ class Spawner(Watching):
         while self._reading or self._slots.busy():
             for fd, _ in self._poll.poll(self._patience()):
                 self.handle(fd)
-            if self._gathered:
-                self._give_together()
+            for pieces in self._gathering.take():
+                self._give(pieces)
             if self._reports:
                 _say(b"".join(self._reports))
                 self._reports.clear()
@@ -150,25 +149,9 @@ class Spawner(Watching):
 
     def _go(self, request: Request, message: int, how: "How") -> None:
         """Do a delivery as planned, at the end of this round if others may go with it."""
-        if isinstance(how, Work) and how.together and self._may_gather(how.key):
-            self._gathered.setdefault(how.key, []).append((request, message, how))
-        else:
+        gathered = isinstance(how, Work) and self._gathering.add((request, message, how), time.monotonic())
+        if not gathered:
             self._go_alone(request, message, how)
-
-    def _may_gather(self, key: "Hashable") -> bool:
-        until = self._alone.get(key)
-        if until is None:
-            return True
-        if time.monotonic() < until:
-            return False
-        del self._alone[key]
-        return True
-
-    def _give_together(self) -> None:
-        gathered, self._gathered = self._gathered, {}
-        for pieces in gathered.values():
-            for start in range(0, len(pieces), TOGETHER):
-                self._give(pieces[start : start + TOGETHER])
 
     def _give(self, pieces: "list[Piece]") -> None:
         """Have some deliveries done by one worker, if that can be."""
@@ -190,7 +173,7 @@ class Spawner(Watching):
         outcomes = [(code, said)] * len(pieces) if code else together.outcomes(said, len(pieces))
         for (request, message, work), outcome in zip(pieces, outcomes or [CRASH] * len(pieces), strict=True):
             if outcome is None:
-                self._alone[work.key] = time.monotonic() + ALONE
+                self._gathering.left(work.key, time.monotonic())
                 self._go_alone(request, message, work)
             else:
                 os.close(message)

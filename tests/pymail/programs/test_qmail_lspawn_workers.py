@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pymail.delivery import spawning
+from pymail.delivery import gathering
 from pymail.protocols.spawn import encode_request
 from pysvc import workers
 from pysvc.formats import cdb
@@ -87,10 +87,10 @@ def test_what_goes_into_a_maildir_is_delivered_together(instance: Instance) -> N
     new = make_maildir(instance)
     write(instance, ".qmail-box", "./Maildir/\n")
     client = instance.start()
-    ask_together(client, *[b"box@host"] * spawning.TOGETHER)
-    reports = dict(client.report() for _ in range(spawning.TOGETHER))
-    assert reports == dict.fromkeys(range(2, 2 + spawning.TOGETHER), b"Kdid 1+0+0\n")
-    assert [path.read_bytes().endswith(MESSAGE) for path in new.iterdir()] == [True] * spawning.TOGETHER
+    ask_together(client, *[b"box@host"] * gathering.TOGETHER)
+    reports = dict(client.report() for _ in range(gathering.TOGETHER))
+    assert reports == dict.fromkeys(range(2, 2 + gathering.TOGETHER), b"Kdid 1+0+0\n")
+    assert [path.read_bytes().endswith(MESSAGE) for path in new.iterdir()] == [True] * gathering.TOGETHER
     assert workers_of(client) == 1
 
 
