@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -21,14 +20,6 @@ A = b"a@mail.test"
 @pytest.fixture
 def sending(place: Place) -> Iterator[Sending]:
     here = Sending(place)
-    yield here
-    here.close()
-
-
-@pytest.fixture
-def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WaitingQueue]:
-    here = WaitingQueue(tmp_path)
-    monkeypatch.chdir(here.path)
     yield here
     here.close()
 

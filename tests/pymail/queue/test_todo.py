@@ -1,8 +1,6 @@
 """Preprocessing in this process: batches, scans, and disks that refuse"""
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,14 +10,6 @@ from pymail.queue.todo import BATCH, CHUNK, MOST_TAKEN, SLEEP_TODO, Intake
 from tests.support.waiting_queue import NOW, WaitingQueue
 
 A, B = b"a@mail.test", b"b@mail.test"  # two recipients: such a message is not delivered out of todo/
-
-
-@pytest.fixture
-def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WaitingQueue]:
-    here = WaitingQueue(tmp_path)
-    monkeypatch.chdir(here.path)
-    yield here
-    here.close()
 
 
 def run(queue: WaitingQueue, one: Intake) -> list[int]:
