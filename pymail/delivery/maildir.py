@@ -16,7 +16,7 @@ import time
 
 from pymail.delivery.deadline import within
 from pymail.delivery.message import Message, Unreadable
-from pymail.unix.background import side_by_side
+from pymail.unix.background import Once, side_by_side
 from pysvc.unix.files import write_all
 from pysvc.unix.strerr import TEMPORARY, Fatal, temporary
 
@@ -121,16 +121,13 @@ def _deliver_all(parcels: list[Parcel], news: "_News", late: Fatal) -> None:
 
 
 class _News:
-    """The directories `new` of some Maildirs, each opened and synced once.
-
-    What has failed fails for everybody: the kernel tells of a lost write only once.
-    """
+    """The directories `new` of some Maildirs, each opened and synced once."""
 
     __slots__ = ("_fds", "_synced")
 
     def __init__(self) -> None:
         self._fds: dict[bytes, int] = {}
-        self._synced: dict[bytes, OSError | None] = {}
+        self._synced = Once()
 
     def open(self, folder: bytes) -> None:
         """Raises OSError."""
@@ -139,15 +136,7 @@ class _News:
 
     def sync(self, folder: bytes) -> None:
         """Raises OSError."""
-        if folder not in self._synced:
-            self._synced[folder] = None
-            try:
-                os.fsync(self._fds[folder])
-            except OSError as error:
-                self._synced[folder] = error
-        failure = self._synced[folder]
-        if failure is not None:
-            raise failure
+        self._synced.do(folder, lambda: os.fsync(self._fds[folder]))
 
     def close(self) -> None:
         for fd in self._fds.values():

@@ -1,4 +1,4 @@
-"""What qmail-queue does: a message and its envelope, from two descriptors into the queue
+"""What qmail-queue does: messages and their envelopes into the queue
 
 ORDER is the one table of the steps; each is done before the next begins, and what each leaves behind
 when the machine dies after it is in queue/states.py. Source: qmail-queue.c, with the fsync of the
@@ -12,7 +12,7 @@ import time
 from pymail.formats import envelope, received
 from pymail.queue import layout
 from pymail.unix import trigger
-from pymail.unix.background import side_by_side
+from pymail.unix.background import Once, side_by_side
 from pymail.unix.home import Home
 from pysvc.unix import ids, signals
 from pysvc.unix.files import BLOCK, blocks, sync_directory, write_all
@@ -75,14 +75,14 @@ class Message:
         self._mess = self._intd = -1
         self._number = 0
         self._pid_path = ""
-        self._common: set[str] = set()
+        self._common = Once()
         self.code = 0              # qmail-queue's exit code, once something has gone wrong
         self.made: list[str] = []  # what an exit by 53 or 54 takes away again
 
-    def do(self, step: "Callable[[Message], None]", failure: int, common: set[str]) -> None:
+    def do(self, step: "Callable[[Message], None]", failure: int, common: Once) -> None:
         """Do one step of ORDER, if all has gone well so far; `code` tells how it went.
 
-        common: what has been done in this step for all messages that are queued together.
+        common: what is done in this step for all messages that are queued together.
         """
         if self.code:
             return
@@ -159,7 +159,7 @@ class Message:
 
     def sync_mess_name(self) -> None:
         """Without this a crash could leave todo without mess: a message stuck for ever."""
-        sync_directory(os.path.dirname(self._path("mess")))
+        self._sync_name(os.path.dirname(self._path("mess")))
 
     def still_wanted(self) -> None:
         """Who died before the verdict will come again, so nothing is queued for them."""
@@ -175,14 +175,13 @@ class Message:
 
     def sync_todo_name(self) -> None:
         """Only now is the message accepted."""
-        if "todo" not in self._common:
-            sync_directory("todo")
-            self._common.add("todo")
+        self._sync_name("todo")
+
+    def _sync_name(self, directory: str) -> None:
+        self._common.do(directory, lambda: sync_directory(directory))
 
     def pull_trigger(self) -> None:
-        if layout.TRIGGER not in self._common:
-            trigger.pull(".")
-            self._common.add(layout.TRIGGER)
+        self._common.do(layout.TRIGGER, lambda: trigger.pull("."))
 
     def clean(self) -> None:
         """Take away what was made, the envelope first; stop where something cannot be removed."""
@@ -351,7 +350,7 @@ def _steps(messages: "list[Message]", after: "Callable[[str], None]") -> None:
 
 def _do(messages: "list[Message]", rows: "list[Row]") -> None:
     """Do some steps, in any order, for all messages."""
-    common: set[str] = set()
+    common = Once()
     tasks = [(message, row) for row in rows for message in messages]
 
     def do(task: "tuple[Message, Row]") -> None:

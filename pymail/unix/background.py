@@ -66,6 +66,32 @@ class Background:
             self._returned.pop(0)()
 
 
+class Once:
+    """Calls that several tasks need done, in threads perhaps, each of them once.
+
+    What has failed fails for everybody: the kernel tells of a lost write only once.
+    """
+
+    __slots__ = ("_failures", "_locks")
+
+    def __init__(self) -> None:
+        self._failures: dict[str | bytes, OSError | None] = {}
+        self._locks: dict[str | bytes, _thread.LockType] = {}
+
+    def do(self, what: str | bytes, call: "Callable[[], None]") -> None:
+        """call(), unless `what` has been done before. Raises the OSError that it raised, each time."""
+        with self._locks.setdefault(what, _thread.allocate_lock()):
+            if what not in self._failures:
+                try:
+                    call()
+                    self._failures[what] = None
+                except OSError as error:
+                    self._failures[what] = error
+        failure = self._failures[what]
+        if failure is not None:
+            raise failure
+
+
 def side_by_side(work: "Callable[[T], None]", items: "Iterable[T]", abreast: int = ABREAST) -> None:
     """Call work(item) for each item in up to `abreast` threads, and wait for all. work must not raise.
 

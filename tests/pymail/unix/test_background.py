@@ -3,10 +3,11 @@
 import _thread
 import os
 import select
+import time
 
 import pytest
 
-from pymail.unix.background import ABREAST, Background, side_by_side
+from pymail.unix.background import ABREAST, Background, Once, side_by_side
 
 
 def wait(background: Background, what: str) -> None:
@@ -68,6 +69,26 @@ def test_side_by_side_means_at_the_same_time() -> None:
             pass
 
     side_by_side(work, range(ABREAST))
+
+
+def test_once_for_all_that_need_it() -> None:
+    """Whoever comes while it is being done waits for the outcome; a failure is everybody's."""
+    once, calls, outcomes = Once(), [], []
+
+    def fail() -> None:
+        calls.append("fail")
+        time.sleep(0.05)  # time for the others to come
+        raise OSError(5, "input/output error")
+
+    def need(n: int) -> None:
+        once.do("good", lambda: calls.append("good"))
+        try:
+            once.do("bad", fail)
+        except OSError as error:
+            outcomes.append(error.errno)
+
+    side_by_side(need, range(ABREAST))
+    assert (sorted(calls), outcomes) == (["fail", "good"], [5] * ABREAST)
 
 
 def test_a_result_is_announced_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
