@@ -155,17 +155,21 @@ class Spawner(Watching):
 
     def _give(self, pieces: "list[Piece]") -> None:
         """Have some deliveries done by one worker, if that can be."""
-        _, _, first = pieces[0]
-        whole = Work(first.key, together.joined([work.request for _, _, work in pieces]), first.body)
-        try:
-            if len(pieces) > 1:
-                fds = [message for _, message, _ in pieces]
-                self.pool.give(whole, fds, lambda answer: self._given(pieces, answer), loose=True)
-                return
-        except OSError:
-            pass
+        if len(pieces) > 1 and self._employ_for_all(pieces):
+            return
         for piece in pieces:
             self._go_alone(*piece)
+
+    def _employ_for_all(self, pieces: "list[Piece]") -> bool:
+        """Whether a worker could be had."""
+        requests, messages = [work.request for _, _, work in pieces], [message for _, message, _ in pieces]
+        first = pieces[0][2]
+        whole = Work(first.key, together.joined(requests), first.body)
+        try:
+            self.pool.give(whole, messages, lambda answer: self._given(pieces, answer), loose=True)
+        except OSError:
+            return False
+        return True
 
     def _given(self, pieces: "list[Piece]", answer: bytes | None) -> None:
         """A worker has done what it could."""
