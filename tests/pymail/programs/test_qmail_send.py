@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,18 +12,10 @@ import pytest
 from pymail.formats import envelope
 from tests.support.homes import queued
 from tests.support.sending import Sending
-from tests.support.world import Place
 
 LOCAL, REMOTE = 0, 1
 IDLE = b"status: local 0/10 remote 0/20"
 WEEK = 604800
-
-
-@pytest.fixture
-def sending(place: Place) -> Iterator[Sending]:
-    here = Sending(place)
-    yield here
-    here.close()
 
 
 def channel_file(*records: bytes) -> bytes:

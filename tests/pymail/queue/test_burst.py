@@ -1,22 +1,12 @@
 """A burst of messages does not starve the deliveries: the "silly qmail syndrome" is absent"""
 
-from collections.abc import Iterator
 
-import pytest
 
 from pymail.queue.todo import CHUNK
 from tests.support.sending import Sending
-from tests.support.world import Place
 
 MESSAGES, CONCURRENCY = 10_000, 10
 LOCAL = 0
-
-
-@pytest.fixture
-def sending(place: Place) -> Iterator[Sending]:
-    sending = Sending(place)
-    yield sending
-    sending.close()
 
 
 def test_deliveries_go_on_at_full_concurrency(sending: Sending) -> None:

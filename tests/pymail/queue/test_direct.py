@@ -1,7 +1,6 @@
 """Messages with one recipient: delivered straight out of todo/, and given files only where that fails"""
 
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,17 +10,9 @@ from pymail.queue.direct import AGAIN, LONGEST, PATIENCE
 from pymail.queue.todo import BATCH, Intake
 from tests.support.sending import Sending
 from tests.support.waiting_queue import NOW, WaitingQueue
-from tests.support.world import Place
 
 LOCAL, REMOTE = 0, 1
 A = b"a@mail.test"
-
-
-@pytest.fixture
-def sending(place: Place) -> Iterator[Sending]:
-    here = Sending(place)
-    yield here
-    here.close()
 
 
 # --- which messages

@@ -1,22 +1,11 @@
 """The end of messages and of qmail-send, and what comes after it"""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from tests.support.sending import Sending, give
-from tests.support.world import Place
 
 LOCAL, REMOTE = 0, 1
-
-
-@pytest.fixture
-def sending(place: Place) -> Iterator[Sending]:
-    here = Sending(place)
-    yield here
-    here.close()
 
 
 def test_the_end_is_recorded_before_info_goes(sending: Sending) -> None:

@@ -4,14 +4,10 @@ The real program runs with the system calls that matter recorded; or it ends at 
 """
 
 import os
-from collections.abc import Iterator
-
-import pytest
 
 from pymail.queue.order import ASK_FOOP, ASK_TODO, MARK, ORDER, UNLINK_INFO
 from tests.support.queue_states import QueueCheck
 from tests.support.sending import Sending
-from tests.support.world import Place
 
 LOCAL, REMOTE = 0, 1
 RECORDED = """
@@ -59,13 +55,6 @@ os.fsync, os.unlink, os.pwrite, os.write, os.open = (
 launch.leave(qmail_send.main(sys.argv[1:2]))
 """
 LAST_EVENT = 45  # a message that bounces takes fewer than this
-
-
-@pytest.fixture
-def sending(place: Place) -> Iterator[Sending]:
-    here = Sending(place)
-    yield here
-    here.close()
 
 
 def start(sending: Sending, die_at: int = 0) -> None:

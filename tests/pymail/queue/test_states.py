@@ -2,14 +2,13 @@
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from pymail.queue.states import KINDS, STATES, state
 from tests.support.queue_states import QueueCheck, state_of
 from tests.support.sending import Sending
-from tests.support.world import Place
 
 
 @pytest.mark.parametrize(
@@ -39,13 +38,6 @@ def test_both_tables_agree() -> None:
     for bits in itertools.product((False, True), repeat=len(KINDS)):
         existing = {kind for kind, there in zip(KINDS, bits, strict=True) if there}
         assert state_of(existing) == (state(existing) if existing else None)
-
-
-@pytest.fixture
-def sending(place: Place) -> Iterator[Sending]:
-    here = Sending(place)
-    yield here
-    here.close()
 
 
 RECEIVED = b"Received: (qmail 45 invoked by uid 1000); 6 Sep 1995 04:46:54 -0000\nSubject: x\n\nhello\n"
