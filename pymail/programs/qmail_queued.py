@@ -17,6 +17,7 @@ import os
 import time
 
 from pymail.queue import enqueue, layout, service
+from pymail.queue.enqueue_steps import how_invoked
 from pymail.unix import queue_service
 from pymail.unix.home import Home
 from pysvc import launch
@@ -38,7 +39,7 @@ def main(argv: list[str]) -> int:
     with unable_to(f"chdir to {home.path}"):
         os.chdir(home.path)
     os.umask(0o022)
-    enqueue.how_invoked(home, 0)  # finds all accounts, while there is somebody to hear that one is missing
+    how_invoked(home, 0)  # finds all accounts, while there is somebody to hear that one is missing
     path = home.file("queue", layout.QUEUED)
     with unable_to(f"open {path}"):
         held = lock.open_lock(path, 0o600)

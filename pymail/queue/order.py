@@ -2,9 +2,9 @@
 
 Removing something, or marking it, is the last that is heard of it; so whatever takes its place must
 have reached the disk before: the files by fsync, their names by fsync of the directory. qmail-queue's
-steps are in queue.enqueue; qmail-clean confirms nothing in todo as removed before that is durable, which
-is all that queue.direct needs. Source: qmail INTERNALS section 6; the original relies on directories that
-are synchronous.
+steps are in queue.enqueue_steps; qmail-clean confirms nothing in todo as removed before that is durable,
+which is all that queue.direct needs. Source: qmail INTERNALS section 6; the original relies on directories
+that are synchronous.
 """
 
 ASK_TODO, MARK, UNLINK_INFO, ASK_FOOP = "ask for todo", "mark D", "unlink info", "ask for foop"

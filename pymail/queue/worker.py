@@ -13,6 +13,7 @@ import time
 
 from pymail.protocols import handoff
 from pymail.queue import enqueue
+from pymail.queue.enqueue_steps import Message, source
 from pymail.unix import queue_service
 from pymail.unix.home import Home
 from pysvc.unix import signals
@@ -93,9 +94,7 @@ class Worker:
 
     def _from_pipes(self, connection: _socket.socket, uid: int, pid: int, pipes: list[int]) -> bool:
         """Queue one message however long that takes; whether the child may live on."""
-        message = enqueue.Message(
-            self._home, uid, pid, enqueue.source(*pipes), lambda: _is_there(connection.fileno())
-        )
+        message = Message(self._home, uid, pid, source(*pipes), lambda: _is_there(connection.fileno()))
         self._queue([message])
         _close(pipes)
         # Before the answer: a client that asks again at once finds this child free.
@@ -106,7 +105,7 @@ class Worker:
 
     def _queue_those(self, ready: list[int]) -> None:
         """Queue the messages of some clients together, and answer each."""
-        asked: list[tuple[Client, enqueue.Message]] = []
+        asked: list[tuple[Client, Message]] = []
         for fd in ready:
             client = self._clients.get(fd)
             if client is not None and len(asked) < TOGETHER:
@@ -124,7 +123,7 @@ class Worker:
             if not _said(client.connection, handoff.result(message.code)):
                 self._drop(client)
 
-    def _message(self, client: Client) -> enqueue.Message | None:
+    def _message(self, client: Client) -> Message | None:
         """What a client that said something wants to be queued; None if it has gone, or is none of ours."""
         try:
             request, descriptors = queue_service.receive(client.connection)
@@ -132,9 +131,9 @@ class Worker:
             text, envelope = handoff.parse_whole(request)
         except (OSError, handoff.Malformed):
             return None
-        return enqueue.Message(self._home, client.uid, self._pid, ((text,), (envelope,)), client.is_there)
+        return Message(self._home, client.uid, self._pid, ((text,), (envelope,)), client.is_there)
 
-    def _queue(self, messages: list[enqueue.Message]) -> None:
+    def _queue(self, messages: list[Message]) -> None:
         enqueue.queue_messages(self._home, messages)
         self._life -= len(messages)
         if any(message.code == enqueue.TIMEOUT for message in messages):

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from pymail.queue import enqueue
+from pymail.queue import enqueue, enqueue_steps
+from pymail.queue.enqueue_steps import NO_TODO, READ_ERROR, ROUNDS, Message, source
 from pymail.queue.states import state
 from pymail.unix.home import Home
 from tests.support.homes import private_home, queued
 from tests.support.queue_states import QueueCheck
 from tests.support.world import Place
 
-STEPS = [rows[-1][0].__name__ for rows in enqueue.ROUNDS]
+STEPS = [rows[-1][0].__name__ for rows in ROUNDS]
 AFTER = {
     "create_pid": None, "link_mess": "S2", "unlink_pid": "S2", "copy_message": "S2",
     "create_intd": "S3", "copy_envelope": "S3", "begin_writing": "S3", "sync_mess_name": "S3",
@@ -32,8 +33,7 @@ def die_after(home: Home, step: str, wanted: bool = True) -> int:
             os.close(message[1])
             os.close(envelope[1])
             enqueue.prepare()
-            source = enqueue.source(message[0], envelope[0])
-            queueing = enqueue.Message(home, 1, 2, source, lambda: wanted)
+            queueing = Message(home, 1, 2, source(message[0], envelope[0]), lambda: wanted)
             enqueue.queue_messages(home, [queueing], lambda done: os._exit(77) if done == step else None)
             code = queueing.code
         finally:
@@ -64,7 +64,7 @@ def test_what_is_accepted_is_whole(place: Place) -> None:
     assert files["todo"] == b"u1\0p2\0Fa\0Tb\0"
 
 
-def queue_together(home: Home, messages: "list[enqueue.Message]") -> list[int]:
+def queue_together(home: Home, messages: list[Message]) -> list[int]:
     """In a child, because the directory changes; the exit codes."""
     reader, writer = os.pipe()
     pid = os.fork()
@@ -81,15 +81,13 @@ def queue_together(home: Home, messages: "list[enqueue.Message]") -> list[int]:
         return list(codes.read())
 
 
-def together(
-    home: Home, count: int, odd: "dict[int, tuple[bytes, bool]] | None" = None
-) -> list[enqueue.Message]:
+def together(home: Home, count: int, odd: "dict[int, tuple[bytes, bool]] | None" = None) -> list[Message]:
     """So many messages; odd: the envelope of some, and whether the caller is there."""
     found = []
     for number in range(count):
         envelope, there = (odd or {}).get(number, (b"Fa\0T%d\0\0" % number, True))
-        source = ((b"%d\n" % number,), (envelope,))
-        found.append(enqueue.Message(home, 1, 2, source, lambda there=there: there))  # type: ignore[misc]
+        blocks = ((b"%d\n" % number,), (envelope,))
+        found.append(Message(home, 1, 2, blocks, lambda there=there: there))  # type: ignore[misc]
     return found
 
 
@@ -122,7 +120,7 @@ def test_a_name_that_is_not_durable_fails_for_all(place: Place, monkeypatch: pyt
         fsync(fd)
 
     monkeypatch.setattr(os, "fsync", once)
-    assert queue_together(home, together(home, 3)) == [enqueue.NO_TODO] * 3
+    assert queue_together(home, together(home, 3)) == [NO_TODO] * 3
 
 
 @pytest.mark.parametrize("count", [1, 2, enqueue.WAITING, 20])
@@ -150,7 +148,7 @@ def test_all_is_durable_before_the_next_step(
 
     monkeypatch.setattr(os, "fsync", noted_sync)
     monkeypatch.setattr(os, "link", noted_link)
-    monkeypatch.setattr(enqueue.trigger, "pull", lambda queue: note("trigger"))
+    monkeypatch.setattr(enqueue_steps.trigger, "pull", lambda queue: note("trigger"))
     assert queue_together(home, together(home, count)) == [0] * count
     lines = log.read_text().splitlines()
 
@@ -168,7 +166,7 @@ def test_all_is_durable_before_the_next_step(
 
 def test_a_caller_that_has_gone_has_queued_nothing(place: Place) -> None:
     home = private_home(place)
-    assert die_after(home, "", wanted=False) == enqueue.READ_ERROR
+    assert die_after(home, "", wanted=False) == READ_ERROR
     assert queued(home.file("queue")) == {}
 
 
