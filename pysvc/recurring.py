@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pysvc.workers import Channel
+    from pysvc.workers.worker import Channel
 
 
 TURNS = 12  # of a rehearsal

@@ -14,7 +14,8 @@ from pymail.unix import users
 from pymail.unix.home import Home
 from pysvc.unix import launchers, title
 from pysvc.unix.strerr import Fatal
-from pysvc.workers import Channel, Pool, Work
+from pysvc.workers.pool import Pool, Work
+from pysvc.workers.worker import Channel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

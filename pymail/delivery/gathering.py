@@ -4,7 +4,7 @@ A worker that left something undone is for some time asked for one delivery at a
 likely to be of the same kind. All times are seconds of one monotonic clock.
 """
 
-from pysvc.workers import Work
+from pysvc.workers.pool import Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

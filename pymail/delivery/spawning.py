@@ -22,7 +22,7 @@ from pysvc.unix import descriptors, signals
 from pysvc.unix.files import BLOCK, write_all
 from pysvc.unix.strerr import TEMPORARY, Fatal
 from pysvc.unix.watching import Watching
-from pysvc.workers import Pool, Work
+from pysvc.workers.pool import Pool, Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

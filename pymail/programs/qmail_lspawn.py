@@ -26,12 +26,13 @@ from pymail.formats import assign, spawnreport
 from pymail.formats.assign import Assignment
 from pymail.unix import users
 from pymail.unix.home import Home
-from pysvc import launch, workers
+from pysvc import launch
 from pysvc.unix import chain, descriptors, ids, title
 from pysvc.unix.files import read_all
 from pysvc.unix.launchers import Launcher
 from pysvc.unix.strerr import PERMANENT, Fatal, temporary
-from pysvc.workers import Channel, Work
+from pysvc.workers.pool import Work
+from pysvc.workers.worker import Channel, serve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ class Planner:
         def body(channel: Channel) -> int:
             code = _become(self._home, account)
             if not code:
-                return workers.serve(channel, launcher.name, deliverer.work, deliverer.together)
+                return serve(channel, launcher.name, deliverer.work, deliverer.together)
             channel.answer(code)
             return 0
 

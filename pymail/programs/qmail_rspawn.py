@@ -25,14 +25,14 @@ from pymail.unix.home import Home
 from pysvc import launch
 from pysvc.unix import chain, launchers, signals, title
 from pysvc.unix.strerr import PERMANENT, TEMPORARY, temporary, unable_to
-from pysvc.workers import Work
+from pysvc.workers.pool import Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pymail.protocols.spawn import Request
-    from pysvc.workers import Channel
+    from pysvc.workers.worker import Channel
 
 REMOTE = "qmail-remote"
 VALID = 1.0  # seconds for which the program that delivers is taken for what it was

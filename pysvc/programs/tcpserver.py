@@ -86,7 +86,8 @@ from pysvc.unix.incoming import Settings
 from pysvc.unix.options import BadOption, complaint
 from pysvc.unix.settings import COMMON, COMMON_VALUES, SILENT, count, heard, take
 from pysvc.unix.strerr import Fatal, unable_to, usage, warn
-from pysvc.workers import CONNECTION, Pool, Work
+from pysvc.workers.pool import Pool, Work
+from pysvc.workers.worker import CONNECTION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ if TYPE_CHECKING:
 
     from pysvc.unix import launchers
     from pysvc.unix.settings import Flags, Values
-    from pysvc.workers import Channel
+    from pysvc.workers.worker import Channel
 
     Client = tuple[tuple[Any, ...], int, tuple[int, int] | None]  # as incoming.serve takes it
 

@@ -12,7 +12,7 @@ from pymail.formats.assign import Assignment
 from pymail.unix.home import Home
 from pysvc.formats import cdb
 from pysvc.unix import launchers
-from pysvc.workers import Work
+from pysvc.workers.pool import Work
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from pymail.delivery.gathering import ALONE, TOGETHER, Gathering
 from pymail.protocols.spawn import Request
-from pysvc.workers import Work
+from pysvc.workers.pool import Work
 
 if TYPE_CHECKING:
     from pymail.delivery.gathering import Piece

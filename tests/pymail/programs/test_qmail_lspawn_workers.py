@@ -9,8 +9,9 @@ import pytest
 
 from pymail.delivery import gathering
 from pymail.protocols.spawn import encode_request
-from pysvc import workers
 from pysvc.formats import cdb
+from pysvc.workers.pool import USES
+from pysvc.workers.worker import LONGEST
 from tests.support.capture import Capture
 from tests.support.homes import USER_IDS, group_of, rooted_home
 from tests.support.spawners import MESSAGE, Client, Instance, script, start_rooted
@@ -146,7 +147,7 @@ def test_no_process_is_kept_for_ever(instance: Instance) -> None:
     client = instance.start()
     first = worker(client.deliver(b"joe@host"))
     write(instance, ".qmail-discard", "#\n")
-    for _ in range(workers.USES - 1):
+    for _ in range(USES - 1):
         assert client.deliver(b"discard@host") == b"Kdid 0+0+0\n"
     assert worker(client.deliver(b"joe@host")) != first
 
@@ -308,7 +309,7 @@ def test_replaced_qmail_getpw(instance: Instance) -> None:
 
 def test_request_that_is_too_long_for_a_worker(instance: Instance) -> None:
     write(instance, ".qmail-default", "|echo ${#SENDER}; exit 100\n")
-    sender = b"x" * (workers.LONGEST + 1)
+    sender = b"x" * (LONGEST + 1)
     assert instance.start().deliver(b"joe@host", sender=sender) == b"D%d\n" % len(sender)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pysvc.workers import USES
+from pysvc.workers.pool import USES
 from tests.support.homes import private_home
 from tests.support.lookups import CLIENT, Net
 from tests.support.services import children

@@ -1,49 +1,21 @@
-"""Processes that are kept for the next piece of work of the same kind
-
-A spawner forks a process for each delivery. Where deliveries that need the same rights, or the same
-connection, follow one another, the process can do the next one too: it is then a worker, and its kind is
-its key, a user's ids for local deliveries, a host for remote ones.
-
-In the spawner a Pool gives each piece of work to a worker of its key that has nothing to do, or to a new
-one; nobody ever waits for a busy worker. In the worker a Channel brings the work and takes its answer:
-
-    def body(channel: Channel) -> int:        # in the new process, which holds nothing but its channel
-        become(...)
-        return workers.serve(channel, "qmail-x", lambda request: do(request))
-
-    pool.give(Work(key, request, body), (message, output), done)
-
-A pair of sockets is between the two. The request travels with its descriptors (SCM_RIGHTS), after a byte
-that counts them; the answer begins with the exit code, one byte, and whatever comes that way is believed to
-be nothing else: the worker may by now belong to a user. A worker ends when its end of the pair says so, that
-is when it has waited too long, has worked enough, or the spawner is gone; an end of its own counts as the
-crash of its delivery.
-"""
+"""The spawner's end: who does which piece of work, and which worker is let go when"""
 
 import _socket
 import errno
 import os
-import struct
 import time
 
 from pysvc import launch
-from pysvc.unix import descriptors, signals
+from pysvc.workers.worker import DELIVERY, LONGEST, Channel, send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
-    Places = tuple[tuple[int, ...], ...]
+    from pysvc.workers.worker import Places
 
-IDLE = 2.0       # seconds for which a worker waits for more work
-USES = 500       # pieces of work that one worker does
-LONGEST = 65536  # bytes of a request or an answer
-MOST_LOOSE = 16  # descriptors that can come with a request
-DELIVERY = (0,), (1, 2)  # the numbers that they have in the worker: message and report
-CONNECTION = ((0, 1),)   # a client; descriptor 2 stays as it is
-
-_LOOSE = 128     # added to the number of descriptors that have no places
-_FD = struct.calcsize("i")
+IDLE = 2.0  # seconds for which a worker waits for more work
+USES = 500  # pieces of work that one worker does
 
 
 class Work:
@@ -69,9 +41,6 @@ class Work:
         self.answers, self.together = answers, together
 
 
-# In the spawner
-
-
 class _Worker:
     __slots__ = ("connection", "done", "key", "pid", "uses", "waits_until")
 
@@ -79,11 +48,6 @@ class _Worker:
         self.pid, self.key, self.connection, self.uses = pid, key, connection, 0
         self.done: Callable[[bytes | None], None] | None = None  # whom to tell the answer; None: it is idle
         self.waits_until = 0.0
-
-    def send(self, request: bytes, fds: "Sequence[int]", loose: bool) -> None:
-        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))] if fds else []
-        data = b"%c%s" % (len(fds) + (_LOOSE if loose else 0), request)
-        self.connection.sendmsg([data], rights, _socket.MSG_NOSIGNAL | _socket.MSG_DONTWAIT)
 
 
 class Pool:
@@ -129,7 +93,7 @@ class Pool:
             raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
         while (worker := self._take_idle(work.key)) is not None:
             try:
-                worker.send(work.request, fds, loose)
+                send(worker.connection, work.request, fds, loose)
             except OSError:
                 self._drop(worker)  # killed while it waited
                 continue
@@ -137,7 +101,7 @@ class Pool:
             return worker.pid
         worker = self._start(work)
         try:
-            worker.send(work.request, fds, loose)
+            send(worker.connection, work.request, fds, loose)
         except OSError:
             self._drop(worker)
             raise
@@ -233,107 +197,3 @@ class Pool:
         self._count -= 1
         self._unwatch(worker.connection.fileno())
         worker.connection.close()
-
-
-# In the worker
-
-
-class Channel:
-    """The worker's end. Between two pieces of work the descriptors that each of them gets are /dev/null."""
-
-    __slots__ = ("_connection", "_null", "_placed", "_places", "loose")
-
-    def __init__(self, fd: int, places: "Places" = DELIVERY) -> None:
-        """Keep this descriptor, and nothing else that is the spawner's, neither files nor signals."""
-        signals.reset_caught()
-        descriptors.close_all_but((fd,))
-        self._connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, fd)
-        self._null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
-        launch.KEPT.update((fd, self._null))
-        self._places = places
-        self._placed = [number for numbers in places for number in numbers]
-        self.loose: list[int] = []  # of the last request: descriptors that have no places
-        self._let_go()
-
-    def fileno(self) -> int:
-        """To wait for work or the end with a timeout: it becomes readable at both."""
-        return self._connection.fileno()
-
-    def take(self) -> bytes | None:
-        """Wait for the next request, and put its descriptors in their places; None: there are no more.
-
-        There is no request either where descriptors got lost on their way: no message would be taken for
-        an empty one.
-        """
-        space = _socket.CMSG_SPACE(MOST_LOOSE * _FD)
-        try:
-            data, messages, _, _ = self._connection.recvmsg(LONGEST + 1, space, _socket.MSG_CMSG_CLOEXEC)
-        except ConnectionError:
-            return None
-        fds: list[int] = []
-        for _, _, rights in messages:
-            fds += struct.unpack(f"{len(rights) // _FD}i", rights)
-        if not data or len(fds) != data[0] % _LOOSE:
-            return None
-        self._placed.clear()
-        if data[0] >= _LOOSE:
-            self.loose = fds
-            return data[1:]
-        for fd, numbers in zip(fds, self._places, strict=False):
-            for number in numbers:
-                os.dup2(fd, number)
-            self._placed += numbers
-            os.close(fd)
-        return data[1:]
-
-    def answer(self, code: int, data: bytes = b"") -> None:
-        """Let go of the descriptors, then tell how it went. Raises OSError; then the worker has to end."""
-        self._let_go()
-        try:
-            self._connection.send(b"%c%s" % (code & 255, data), _socket.MSG_NOSIGNAL)
-        except ConnectionError:
-            pass  # the spawner is gone, as take() will notice
-
-    def _let_go(self) -> None:
-        for fd in self._placed:
-            os.dup2(self._null, fd)
-        while self.loose:
-            os.close(self.loose.pop())
-
-
-def serve(
-    channel: Channel,
-    name: str,
-    work: "Callable[[bytes], int]",
-    together: "Callable[[bytes, list[int]], bytes] | None" = None,
-) -> int:
-    """Do one piece of work after the other, each to its exit code, as a program of its own would.
-
-    name: of that program; what work() raises ends the piece of work as it would end the program. Each
-    begins in / and with the umask that there was at the beginning; signals are as the last one left them,
-    at first at their default. together: what does a request with loose descriptors; what it returns is the
-    answer behind the exit code.
-    """
-    mask = os.umask(0)
-    signals.default(signals.SIGPIPE)  # a spawner ignores it
-    while True:
-        os.chdir("/")
-        os.umask(mask)
-        if (request := channel.take()) is None:
-            return 0
-        if together is not None and channel.loose:
-            channel.answer(*_at_once(name, request, channel.loose, together))
-        else:
-            channel.answer(launch.run(name, lambda: work(request)))
-
-
-def _at_once(
-    name: str, request: bytes, loose: list[int], together: "Callable[[bytes, list[int]], bytes]"
-) -> tuple[int, bytes]:
-    said: list[bytes] = []
-
-    def body() -> int:
-        said.append(together(request, loose))
-        return 0
-
-    return launch.run(name, body), b"".join(said)
