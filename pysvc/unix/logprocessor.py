@@ -18,4 +18,4 @@ def run(processor: str) -> int:
             os.set_inheritable(number, True)  # also where it had that number from the beginning
             if fd != number:
                 os.close(fd)
-        chain.run(["/bin/sh", "-c", processor])
+        chain.run(["/bin/sh", "-c", processor], name="sh")

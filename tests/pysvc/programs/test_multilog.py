@@ -273,6 +273,12 @@ def test_a_processor_makes_the_finished_file(place: Place) -> None:
     assert mode(old(folder)[0]) == 0o744
 
 
+def test_a_processor_is_named_as_it_was(place: Place) -> None:
+    """Its messages and the process list have the shell's word, not its path."""
+    done = place.run("multilog", "s4096", '!echo "$0" >&2; cat', "./log", stdin=b"x" * 2100 + b"\n")
+    assert done.stderr == b"sh\n"
+
+
 def test_memory_of_a_processor(place: Place) -> None:
     processor = "!read n <&4; echo $((n + 1)) >&5; echo run $((n + 1)) >&2; exec >&2; ls /proc/$$/fd"
     done = place.run("multilog", "s4096", processor, "./log", stdin=(b"x" * 2100 + b"\n") * 3)
