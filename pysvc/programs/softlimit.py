@@ -50,28 +50,34 @@ MAPPED = {  # what counts against a limit, as /proc/self/status calls it
 
 def main(argv: list[str]) -> int:
     operands = argv[1:]
-    limits = _limits(argv[0], operands)
-    if not operands:
-        raise usage(__doc__)
+    limits: list[tuple[int, int | None]] = []
 
     def prepare(in_process: bool) -> None:
         mapped = _mapped() if in_process and any(kind in MAPPED for kind, _ in limits) else {}
         for kind, figure in limits:
             _lower(kind, figure, mapped.get(kind, 0))
 
-    with unable_to(f"run {operands[0]}"):
-        chain.run(operands, prepare=prepare)
+    try:
+        _take(argv[0], operands, limits)
+        if not operands:
+            raise usage(__doc__)
+        with unable_to(f"run {operands[0]}"):
+            chain.run(operands, prepare=prepare)
+    except Fatal:
+        # The other limits do not matter to a message.
+        for kind, figure in limits:
+            if kind == resource.RLIMIT_FSIZE:
+                _lower(kind, figure, 0)
+        raise
 
 
-def _limits(argv0: str, operands: list[str]) -> list[tuple[int, int | None]]:
-    """(resource, figure) in the order of the options; None stands for the hard limit."""
-    limits: list[tuple[int, int | None]] = []
+def _take(argv0: str, operands: list[str], limits: list[tuple[int, int | None]]) -> None:
+    """Take the options off; each adds its (resource, figure) to limits. None stands for the hard limit."""
     try:
         for letter, value in options(operands, "".join(f"{letter}:" for letter in RESOURCES)):
             limits += [(kind, _figure(value)) for kind in RESOURCES[letter]]
     except BadOption as bad:
         raise complaint(argv0, bad, usage(__doc__).line("softlimit")) from None
-    return limits
 
 
 def _figure(value: str) -> int | None:

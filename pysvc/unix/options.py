@@ -4,6 +4,8 @@ Letters cluster (`-Rt5`), a value is the rest of the word or the next word, pars
 word that does not begin with `-`, after one that begins with `--`, or before a lone `-`.
 """
 
+import os
+
 from pysvc.unix.strerr import PERMANENT, Fatal
 
 TYPE_CHECKING = False  # typing costs 8 ms to import
@@ -32,7 +34,7 @@ def options(arguments: list[str], letters: str) -> "Iterator[tuple[str, str]]":
             letter, rest = rest[0], rest[1:]
             position = letters.find(letter)
             if letter == ":" or position < 0:
-                raise BadOption(f"illegal option -- {letter}")
+                raise BadOption(f"illegal option -- {_first_byte(letter)}")
             if letters[position + 1 : position + 2] != ":":
                 yield letter, ""
                 continue
@@ -43,6 +45,11 @@ def options(arguments: list[str], letters: str) -> "Iterator[tuple[str, str]]":
                 raise BadOption(f"option requires an argument -- {letter}")
             yield letter, rest or arguments.pop(0)
             break
+
+
+def _first_byte(letter: str) -> str:
+    """What the originals take for a letter."""
+    return os.fsdecode(os.fsencode(letter)[:1])
 
 
 def complaint(argv0: str, bad: BadOption, usage_line: str, code: int = PERMANENT) -> Fatal:

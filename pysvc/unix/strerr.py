@@ -135,9 +135,11 @@ def usage(manual: str | None, code: int = PERMANENT) -> Fatal:
 
 
 def say(line: str) -> None:
-    """Write one line to descriptor 2 in one write; a closed descriptor 2 is nobody's problem."""
+    """Write one line to descriptor 2, where possible at once; a closed descriptor 2 is nobody's problem."""
+    data = os.fsencode(line) + b"\n"
     try:
-        os.write(2, os.fsencode(line) + b"\n")
+        while data:
+            data = data[os.write(2, data) :]
     except OSError:
         pass
 

@@ -1,6 +1,7 @@
 """softlimit as a process"""
 
 import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,31 @@ def test_usage(place: Place, arguments: list[str]) -> None:
 def test_bad_options(place: Place) -> None:
     assert place.run("softlimit", "-q").stderr == b"softlimit: illegal option -- q\n" + USAGE
     assert place.run("softlimit", "-c").stderr == b"softlimit: option requires an argument -- c\n" + USAGE
+
+
+def test_an_option_is_a_byte(place: Place) -> None:
+    done = place.run("softlimit", b"-c0\xc3\xa9", b"-\xc3\xa9")
+    assert done.stderr == USAGE
+    done = place.run("softlimit", b"-\xc3\xa9")
+    assert done.stderr == b"softlimit: illegal option -- \xc3\n" + USAGE
+
+
+@pytest.mark.parametrize(("size", "written"), [("0", 0), ("10", 10), ("1000", None)])
+@pytest.mark.parametrize("arguments", [["-c", "12x", "true"], ["-q"], [], ["no"], ["-f", "=", "no"]])
+def test_what_it_says_is_limited_too(
+    place: Place, size: str, written: int | None, arguments: list[str]
+) -> None:
+    """Options act at once, also before what is wrong with the next."""
+    with (place.path / "said").open("wb") as said:
+        running = place.start("softlimit", "-f", size, *arguments, stderr=said)
+    code = running.wait()
+    text = (place.path / "said").read_bytes()
+    if written is None or "=" in arguments:
+        assert code in (100, 111)
+        assert text.startswith(b"softlimit: ")
+        assert text.endswith(b"\n")
+    else:
+        assert (code, len(text)) == (-signal.SIGXFSZ, written)
 
 
 def test_a_program_that_is_not_there(place: Place) -> None:
