@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from pymail.unix.home import Home
-from tests.support.homes import private_home
 from tests.support.world import ROOT, Place
 
 pytestmark = pytest.mark.root
@@ -33,11 +32,6 @@ RECORDS = (
     "mail.example.org A 10.1.2.3,mail.example.org A 10.1.2.4,3.2.1.10.in-addr.arpa PTR Mail.Example.ORG.,"
     "1.0.0.127.in-addr.arpa PTR localhost."
 )
-
-
-@pytest.fixture
-def home(place: Place) -> Home:
-    return private_home(place)
 
 
 def config(

@@ -6,13 +6,7 @@ from pathlib import Path
 import pytest
 
 from pymail.unix.home import Home
-from tests.support.homes import private_home
 from tests.support.world import Place
-
-
-@pytest.fixture
-def home(place: Place) -> Home:
-    return private_home(place)
 
 
 def written(home: Home) -> dict[str, str]:

@@ -1,12 +1,11 @@
 """qmail-getpw as a process: in a private instance, and as qmailp among real accounts"""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.homes import USER_IDS, Rooted, group_of, private_home, rooted_home
+from tests.support.homes import USER_IDS, Rooted, group_of, private_home
 from tests.support.world import TESTER, TESTER_GROUP, Place
 
 LONG = "l" * 31  # the longest name that is looked up
@@ -23,12 +22,6 @@ def test_private_instance_knows_only_alias(place: Place, local: str) -> None:
     done = place.run(home / "bin/qmail-getpw", local)
     fields = ["alias", str(TESTER), str(TESTER_GROUP), str(home / "alias"), "-", local]
     assert (done.returncode, done.stdout) == (0, "".join(f"{field}\0" for field in fields).encode())
-
-
-@pytest.fixture
-def rooted(place: Place) -> Iterator[Rooted]:
-    with rooted_home(place) as home:
-        yield home
 
 
 def add(rooted: Rooted, name: str, uid: int, folder: str) -> None:

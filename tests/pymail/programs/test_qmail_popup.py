@@ -14,15 +14,10 @@ import pytest
 from pymail.unix import passwords
 from pymail.unix.home import Home
 from pymail.unix.mailboxes import Mailboxes
-from tests.support.homes import USER_IDS, Rooted, private_home, rooted_home
+from tests.support.homes import USER_IDS, Rooted
 from tests.support.world import TESTER, Place, eventually, free_port, listening
 
 GREETING = re.compile(rb"\+OK (<(\d+)\.\d+@pop\.test>)\r\n")
-
-
-@pytest.fixture
-def home(place: Place) -> Home:
-    return private_home(place)
 
 
 class Client:
@@ -340,12 +335,6 @@ def test_fetchmail(home: Home, place: Place, server: int) -> None:
     assert [line for line in lines if line.startswith((b"Subject: ", b"."))] == [
         b"Subject: 1", b".dot 1", b"Subject: 2", b".dot 2",
     ]  # fmt: skip
-
-
-@pytest.fixture
-def rooted(place: Place) -> Iterator[Rooted]:
-    with rooted_home(place) as made:
-        yield made
 
 
 def uids(pid: int | str) -> set[str]:

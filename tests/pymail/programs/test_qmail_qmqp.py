@@ -9,16 +9,11 @@ import pytest
 
 from pymail.unix.home import Home
 from pysvc.formats.netstring import encode
-from tests.support.homes import only_message, private_home, queued
+from tests.support.homes import only_message, queued
 from tests.support.world import ROOT, Place, Running, eventually
 
 PEER = {"TCPREMOTEIP": "192.0.2.9", "TCPLOCALIP": "192.0.2.1"}
 FROM = b"from 192.0.2.9 (unknown)"
-
-
-@pytest.fixture
-def home(place: Place) -> Home:
-    return private_home(place)
 
 
 def wrapped(*contents: bytes) -> bytes:

@@ -7,15 +7,9 @@ import pytest
 
 from pymail.queue.layout import split_path
 from pymail.unix.home import Home
-from tests.support.homes import private_home
 from tests.support.world import Place
 
 BIRTH = 812090814  # 26 Sep 1995 04:46:54
-
-
-@pytest.fixture
-def home(place: Place) -> Home:
-    return private_home(place)
 
 
 def put(home: Home, kind: str, number: int, content: bytes) -> None:

@@ -14,18 +14,13 @@ import pytest
 from pymail.queue.layout import split_path
 from pymail.queue.states import state
 from pymail.unix.home import Home
-from tests.support.homes import only_message, private_home, queued, trigger_reader
+from tests.support.homes import only_message, queued, trigger_reader
 from tests.support.world import Place, Running, eventually
 
 ENVELOPE = b"Fa@b\0Tplain\0Tjoe@host\0\0"
 RECEIVED = re.compile(
     rb"Received: \(qmail (\d+) invoked by uid (\d+)\); ([1-9]\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d -0000)\n"
 )
-
-
-@pytest.fixture
-def home(place: Place) -> Home:
-    return private_home(place)
 
 
 class Caller:

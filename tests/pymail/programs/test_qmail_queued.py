@@ -20,15 +20,10 @@ from pymail.queue import service as serving
 from pymail.queue import worker as working
 from pymail.unix import queue_service
 from pymail.unix.home import Home
-from tests.support.homes import GROUP_IDS, USER_IDS, Rooted, only_message, private_home, queued, rooted_home
+from tests.support.homes import GROUP_IDS, USER_IDS, Rooted, only_message, queued
 from tests.support.world import Place, Running, eventually
 
 ENVELOPE = b"Fa@b\0Tjoe@host\0\0"
-
-
-@pytest.fixture
-def home(place: Place) -> Home:
-    return private_home(place)
 
 
 def serve(place: Place, home: Home) -> Running:
@@ -694,12 +689,6 @@ def test_silent_client_is_dropped_in_time(home: Home) -> None:
         with connect(home) as silent:
             assert _ended(silent)
         assert Client(home).finish() == 0
-
-
-@pytest.fixture
-def rooted(place: Place) -> Iterator[Rooted]:
-    with rooted_home(place) as made:
-        yield made
 
 
 def rooted_service(rooted: Rooted) -> int:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from pymail.unix.home import Home
-from tests.support.homes import private_home
 from tests.support.world import TESTER, TESTER_GROUP, Place
 
 EMPTY = """
@@ -173,11 +172,6 @@ ME_STANDS_IN = (
     "bouncehost defaultdomain defaulthost doublebouncehost envnoathost helohost idhost localiphost "
     "plusdomain smtpgreeting"
 )
-
-
-@pytest.fixture
-def home(place: Place) -> Home:
-    return private_home(place)
 
 
 def write(home: Home, name: str, content: str | bytes) -> None:

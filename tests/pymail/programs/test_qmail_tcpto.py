@@ -5,17 +5,9 @@ import re
 import time
 from pathlib import Path
 
-import pytest
-
 from pymail.unix.home import Home
 from pymail.unix.tcpto import path
-from tests.support.homes import private_home
 from tests.support.world import Place
-
-
-@pytest.fixture
-def home(place: Place) -> Home:
-    return private_home(place)
 
 
 def fill(home: Home) -> None:

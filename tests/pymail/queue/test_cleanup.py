@@ -12,13 +12,8 @@ from pymail.queue import cleanup
 from pymail.queue.cleanup import OSSIFIED
 from pymail.queue.layout import CLEANING, split_path
 from pymail.unix.home import Home
-from tests.support.homes import private_home, queued
+from tests.support.homes import queued
 from tests.support.world import Place, Running, eventually
-
-
-@pytest.fixture
-def home(place: Place) -> Home:
-    return private_home(place)
 
 
 def put(home: Home, number: int, *kinds: str) -> None:

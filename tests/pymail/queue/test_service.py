@@ -14,16 +14,11 @@ from hypothesis import strategies as st
 from pymail.protocols import handoff
 from pymail.unix import queue_service
 from pymail.unix.home import Home
-from tests.support.homes import private_home, queued
+from tests.support.homes import queued
 from tests.support.world import Place, Running, eventually
 
 QUIET = 9  # descriptors: 0 to 2, the lock, the socket, a pipe for signals, a pipe for children
 ENVELOPE = b"Fa@b\0Tjoe@host\0\0"
-
-
-@pytest.fixture
-def home(place: Place) -> Home:
-    return private_home(place)
 
 
 @pytest.fixture

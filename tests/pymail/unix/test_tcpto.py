@@ -5,21 +5,13 @@ import os
 import threading
 from pathlib import Path
 
-import pytest
-
 from pymail.formats import tcpto as records
 from pymail.unix.home import Home
 from pymail.unix.tcpto import Timeouts, clear, path
-from tests.support.homes import private_home
-from tests.support.world import Place, eventually
+from tests.support.world import eventually
 
 HOST = bytes((192, 0, 2, 1))
 NOW = 1_800_000_000
-
-
-@pytest.fixture
-def home(place: Place) -> Home:
-    return private_home(place)
 
 
 def counts(home: Home) -> list[int]:
