@@ -43,7 +43,7 @@ QUEUE = """
    | programs/qmail_send:no_child_holds_the_trigger_or_the_mutex
 13 the slot bytes come first; the smaller of byte and control counts; 0 holds mail
    | programs/qmail_send:concurrency programs/qmail_send:no_concurrency_holds_the_mail
-   | programs/qmail_send:spawner_without_a_word
+   | programs/qmail_send_partners:spawner_without_a_word
 14 slot 0 begins a frame with a zero byte
    | protocols/spawn:a_request_for_slot_0 protocols/spawn:a_report_of_slot_0_is_one_frame
 15 recipients start in the order of the file | programs/qmail_send:all_slots_are_used_in_the_order_of_the_file
@@ -52,7 +52,7 @@ QUEUE = """
    | programs/qmail_lspawn:process_that_closed_its_output_is_waited_for
 17 reports: 3000 bytes of qmail-local's, all of qmail-remote's, 10000 for qmail-send
    | formats/spawnreport:cut programs/qmail_lspawn:ends programs/qmail_rspawn:reports
-   | programs/qmail_send:a_report_in_pieces_and_too_long
+   | programs/qmail_send_partners:a_report_in_pieces_and_too_long
 18 exit codes of qmail-local: 99 is a failure, 112 to 126 have words of their own | formats/spawnreport:local
 19 @host is trash and a success; no @ is refused | programs/qmail_lspawn:trash programs/qmail_lspawn:refusals
 20 qmail-remote's reports together: s beats K, nothing unterminated counts | formats/spawnreport:remote_output
@@ -63,48 +63,48 @@ QUEUE = """
    | programs/qmail_start:descriptors programs/qmail_lspawn:descriptor_2_closed
    | programs/qmail_rspawn:descriptor_2_closed
 23 birth is info's mtime, the schedule that of the channel files
-   | programs/qmail_send:last_attempt programs/qmail_send:the_schedule_survives
+   | programs/qmail_send_bounces:last_attempt programs/qmail_send_control:the_schedule_survives
 24 retries count from birth, by the begin of the pass
    | engines/schedule:the_first_attempts engines/jobs:retry_and_last_attempt_count_from_the_begin_of_the_pass
 25 after the lifetime there is one more attempt
-   | engines/schedule:a_week_of_attempts engines/jobs:outcomes programs/qmail_send:last_attempt
+   | engines/schedule:a_week_of_attempts engines/jobs:outcomes programs/qmail_send_bounces:last_attempt
 26 TERM: nothing said, exitasap, only what waits is stamped, exit 0
-   | programs/qmail_send:term programs/qmail_send:lost_spawner
+   | programs/qmail_send_control:term programs/qmail_send_partners:lost_spawner
 27 what preprocessing left is made anew; nothing of todo is scheduled from info
-   | programs/qmail_send:preprocessing_starts_over
-28 a ! for todo leaves the message until the next scan | programs/qmail_send:qmail_clean_cannot
+   | programs/qmail_send_recovery:preprocessing_starts_over
+28 a ! for todo leaves the message until the next scan | programs/qmail_send_partners:qmail_clean_cannot
 29 HUP reads locals and virtualdomains alone; ALRM leaves what runs alone
-   | programs/qmail_send:hup programs/qmail_send:alarm_leaves_deliveries_alone
+   | programs/qmail_send_control:hup programs/qmail_send_control:alarm_leaves_deliveries_alone
 30 maps: any case, the last line wins, a value may have colons and a CR | formats/control:a_mapping
 31 virtualdomains: the order of keys, the empty value, the joint, .x is not x
    | engines/rewrite:rewrite engines/rewrite:catch_all engines/rewrite:suffixes
 32 percenthack before locals, more than once, last % and last @ | engines/rewrite:rewrite
 33 VERP for each delivery with the rewritten recipient; bounces go to the sender without -@[]
    | engines/rewrite:delivery_sender programs/qmail_send:rewriting
-   | programs/qmail_send:bounce_to_the_owner_of_a_list
+   | programs/qmail_send_bounces:bounce_to_the_owner_of_a_list
 34 prefixes come off in bounces only where a domain gave them
-   | engines/rewrite:without_prefix programs/qmail_send:checkpoints_and_bounce
+   | engines/rewrite:without_prefix programs/qmail_send_bounces:checkpoints_and_bounce
 35 each recipient of a bounce is one paragraph
    | formats/bounce:paragraph formats/bounce:one_paragraph_for_each_recipient
 36 bounces byte for byte: single, double, triple
-   | programs/qmail_send:checkpoints_and_bounce programs/qmail_send:double_bounce
-   | programs/qmail_send:triple_bounce
-37 doublebounceto is a recipient like any other | programs/qmail_send:double_bounce
+   | programs/qmail_send_bounces:checkpoints_and_bounce programs/qmail_send_bounces:double_bounce
+   | programs/qmail_send_bounces:triple_bounce
+37 doublebounceto is a recipient like any other | programs/qmail_send_bounces:double_bounce
 38 the record has no blanks in strangers' words; qmail-qread keeps them
    | programs/qmail_send:strangers_words_are_sanitised programs/qmail_qread:list
 39 bytes count the Received line; bounces are qmails'
-   | programs/qmail_send:checkpoints_and_bounce programs/qmail_start:a_bounce_between_accounts
+   | programs/qmail_send_bounces:checkpoints_and_bounce programs/qmail_start:a_bounce_between_accounts
 40 delivery numbers begin at 1 in each process | queue/finish:delivery_numbers_begin_anew
 41 bounce text before D, D before the status line
    | queue/order:order queue/finish:a_report_of_success_is_marked_before_it_counts
 42 end msg is said before info goes, again if need be | queue/finish:the_end_is_recorded_before_info_goes
 43 strays by atime, over 36 hours, never with info or todo
-   | programs/qmail_send:strays queue/todo:strays_are_older_than_36_hours queue/cleanup:old_pid_files
+   | programs/qmail_send_recovery:strays queue/todo:strays_are_older_than_36_hours queue/cleanup:old_pid_files
 44 qmail-clean: one byte each, pid at the start, silent at the end
    | queue/cleanup:one_answer_to_what_is_no_command queue/cleanup:old_pid_files
    | queue/cleanup:end_inside_a_command
 45 locks are flock
-   | programs/qmail_send:second_qmail_send programs/qmail_send:posix_locks_do_not_count
+   | programs/qmail_send_control:second_qmail_send programs/qmail_send_control:posix_locks_do_not_count
    | unix/tcpto:nobody_writes_while_the_lock_is_held
 46 tcpto: little-endian, at most 10, 120 seconds, a window by pid, wiped by qmail-rspawn
    | formats/tcpto:the_first_timeout formats/tcpto:a_second_one_too_early_changes_nothing
@@ -114,7 +114,7 @@ QUEUE = """
    | programs/qmail_qread:list programs/qmail_qread:bouncing programs/qmail_qread:trouble_with_one
    | programs/qmail_qread:fatal
 48 an unterminated record of todo does not count; an unterminated info is trouble
-   | programs/qmail_send:unterminated_last_record programs/qmail_send:trouble_in_a_pass
+   | programs/qmail_send_recovery:unterminated_last_record programs/qmail_send_recovery:trouble_in_a_pass
 49 whole seconds: no sleep while there is work, no spinning without
    | programs/qmail_send:sleeps_when_there_is_nothing_to_do queue/todo:scans_now_and_then
    | engines/schedule:the_lifetime_itself_is_not_over
@@ -268,7 +268,7 @@ INJECTION_AND_USERS = """
    | formats/control:a_list formats/control:a_line
 25 duplicates: the last of a map, the first of a cdb
    | formats/control:a_mapping formats/smtproutes:routes programs/qmail_pw2u:files formats/assign:find
-26 HUP reads two files | programs/qmail_send:hup
+26 HUP reads two files | programs/qmail_send_control:hup
 27 dates and the Message-ID
    | formats/received:day_is_not_padded formats/mbox:from_line_pads_the_day_with_zero
    | programs/qmail_inject:the_message_id_names_the_process

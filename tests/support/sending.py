@@ -15,11 +15,17 @@ from tests.support.homes import private_home
 from tests.support.world import IS_ROOT, TESTER, TESTER_GROUP, Place, Running
 
 TIMEOUT = 20.0
+IDLE = b"status: local 0/10 remote 0/20"  # what it says first, and whenever nothing is under way
 
 
 def give(path: Path) -> None:
     if IS_ROOT:
         os.chown(path, TESTER, TESTER_GROUP)
+
+
+def channel_file(*records: bytes) -> bytes:
+    """The content of local/N or remote/N."""
+    return b"".join(record + b"\0" for record in records)
 
 
 class Sending:
