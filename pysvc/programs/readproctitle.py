@@ -10,7 +10,8 @@ Exit codes:  0 end of input; 100 wrong usage (silently); 111 input cannot be rea
 A command line can be no longer than what the process was started with, arguments and environment
 together. Where readproctitle replaces another program in its process, as svscanboot's does, that
 program must have been started with room enough; fewer dots are shown otherwise. Arguments are shown
-with spaces between them, and a byte that is not UTF-8 as a question mark.
+with spaces between them. In a process that has changed its ids, or where arguments alone are too short,
+a byte that is not UTF-8 is shown as a question mark.
 """
 
 import os

@@ -32,7 +32,8 @@ def _load() -> "Callable[[str], None] | None":
     except (ImportError, OSError):  # not there, or no descriptor to read it with
         return None
     try:
-        getproctitle()  # the first call makes it look for the arguments
+        if not getproctitle():  # the first call makes it look for the arguments
+            return None  # without an environment it does not find them
     except UnicodeDecodeError:
         pass  # it has found them, but cannot read them
     return setproctitle  # type: ignore[no-any-return]
@@ -56,9 +57,12 @@ def set_title(argv: list[str]) -> None:
     _shown = argv
     load()
     base = argv[0].rsplit("/", 1)[-1]
+    shown = " ".join([base, *argv[1:]])
+    text = shown.encode("utf-8", "replace")  # the library takes nothing but UTF-8: `?` for other bytes
     if _set is not None:
-        shown = " ".join([base, *argv[1:]])
-        _set(shown.encode("utf-8", "replace").decode())  # it takes nothing but UTF-8: `?` for other bytes
+        _set(text.decode())
+    if _set is None or text != os.fsencode(shown):
+        _overwrite(os.fsencode(shown))
     try:
         fd = os.open(COMM, os.O_WRONLY)
     except OSError:
@@ -74,9 +78,42 @@ def room() -> int | None:
 
     None where that cannot be told. More is cut off at the right.
     """
+    load()
+    places = _places()
+    if places is None:
+        return None
+    start, arguments, environment = places
+    return (arguments if _set is None else environment) - start - 2  # what ends both
+
+
+def _overwrite(shown: bytes) -> None:
+    """Show bytes that the library cannot, or anything where it does not know the place of the arguments.
+
+    Only there: the environment, which lies behind them, may still be in use.
+    """
+    places = _places()
+    if places is None:
+        return
+    start, size = places[0], places[1] - places[0]
+    if _set is None:
+        shown = shown[: size - 1].ljust(size, b"\0")
+    elif len(shown) >= size:
+        return
+    try:
+        fd = os.open("/proc/self/mem", os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            os.pwrite(fd, shown, start)
+        finally:
+            os.close(fd)
+    except OSError:
+        pass  # this process has changed its ids, or the kernel does not allow it
+
+
+def _places() -> tuple[int, int, int] | None:
+    """The addresses where the arguments begin, where they end, and where the environment does, if known."""
     try:
         with open("/proc/self/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
-        return int(fields[48]) - int(fields[45]) - 2  # what ends the arguments and the environment
+        return int(fields[45]), int(fields[46]), int(fields[48])
     except (OSError, IndexError, ValueError):
         return None

@@ -1,6 +1,10 @@
 """What ps shows"""
 
-from tests.support.services import command_line
+import subprocess
+
+import pytest
+
+from tests.support.processes import command_line
 from tests.support.world import Place, eventually
 
 
@@ -13,9 +17,23 @@ def test_arguments_that_are_not_utf8(place: Place) -> None:
 
 def test_shown_after_a_chain(place: Place) -> None:
     running = place.start("pgrphack", "fghack", "sh", "-c", "sleep 1000", b"\xff")
-    eventually(lambda: command_line(running.pid).rstrip(b"\0") == b"fghack sh -c sleep 1000 ?")
+    eventually(lambda: command_line(running.pid).rstrip(b"\0") == b"fghack sh -c sleep 1000 \xff")
     with open(f"/proc/{running.pid}/comm") as file:
         assert file.read() == "fghack\n"
+
+
+@pytest.mark.parametrize("environment", [[], ["LC_CTYPE=C.UTF-8"], ["A=b"]])
+def test_shown_without_an_environment(place: Place, environment: list[str]) -> None:
+    """Where the interpreter has put its own variable first, the library does not find the arguments."""
+    program = place.world.bin / "readproctitle"
+    running = place.start(
+        "/usr/bin/env", "-", *environment, program, "label", b"\xff", "." * 20, stdin=subprocess.PIPE
+    )
+    assert running.process.stdin is not None
+    running.process.stdin.write(b"one\xe9\n" + b"z" * 9)
+    running.process.stdin.flush()
+    shown = b"readproctitle label \xff ......one\xe9\n" + b"z" * 9
+    eventually(lambda: command_line(running.pid).rstrip(b"\0") == shown)
 
 
 def test_room(place: Place) -> None:
