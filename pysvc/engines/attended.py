@@ -112,7 +112,7 @@ class Attended(Supervisor):
         self.pid, self.since, self.last_death = 0, now, (now, cause)
         self.ready_since, self.kill_at = 0, None
         self._wait_after_crash()
-        if cause in self.settings.failures:
+        if cause in self.settings.failures and not self.asked:
             self._fail()
         if self.settings.finish:
             self.finishing = True
@@ -141,9 +141,12 @@ class Attended(Supervisor):
         return super().command(byte)
 
     def up(self) -> list[str]:
+        if self.pid and self.want == WANT_DOWN and not self.exit_requested:
+            self.asked = True  # it is ending because it was told to: of whatever it dies, it comes back
         return self._start_wanted(WANT_UP)
 
     def once(self) -> list[str]:
+        self.asked &= not self.pid
         return self._start_wanted(RUN_ONCE)
 
     def _start_wanted(self, want: bytes) -> list[str]:
@@ -166,6 +169,7 @@ class Attended(Supervisor):
 
     def exit(self) -> list[str]:
         self.exit_requested = True
+        self.asked &= not self.pid
         return self._settled()
 
     def _wait_after_crash(self) -> None:

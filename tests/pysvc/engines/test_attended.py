@@ -88,6 +88,26 @@ def test_permanent_failure_of_run(cause: str, doing: str) -> None:
     assert following == ([ANNOUNCE] if doing == "failed" else [ANNOUNCE, START])
 
 
+@pytest.mark.parametrize("finish", ["", "0", "125"])
+@pytest.mark.parametrize(
+    ("commands", "after"),
+    [
+        (b"du", START), (b"dutk", START), (b"dud", None), (b"dudu", START), (b"duo", None),
+        (b"dux", EXIT), (b"dxu", EXIT), (b"t", None), (b"ut", None), (b"tu", None),
+    ],
+)  # fmt: skip
+def test_who_is_told_to_come_back_does(commands: bytes, after: str | None, finish: str) -> None:
+    """Also if it ends, or finish does, in the way of a permanent failure."""
+    it = attended(failures=frozenset(("100",)), finish=finish != "")
+    for byte in commands:
+        it.command(bytes([byte]))
+    actions = it.died(5, "100")
+    if finish:
+        it.finish_started(9)
+        actions = it.finish_ended(finish)
+    assert actions == [ANNOUNCE, *([after] if after else [])]
+
+
 @pytest.mark.parametrize(("group", "kill"), [(False, "KILL"), (True, KILL_GROUP)])
 def test_escalation(group: bool, kill: str) -> None:
     it = attended(timeout_kill=3000, kill_group=group, down_signal="HUP")
@@ -183,9 +203,10 @@ class World:
     def __init__(self, finish: bool, backoff: int) -> None:
         self.settings = Settings()
         self.settings.finish, self.settings.backoff, self.settings.timeout_kill = finish, backoff, 500
+        self.settings.failures = frozenset(("100",))
         self.it = Attended(Supervisor(0, True), self.settings, 0, 100_000, True)
         self.pid, self.run, self.finish, self.gone, self.doomed = 0, False, False, False, False
-        self.last_start = -PACE
+        self.last_start, self.starts = -PACE, 0
         self.do(self.it.begin())
 
     def do(self, actions: list[str]) -> None:
@@ -197,7 +218,7 @@ class World:
             if action == START:
                 assert self.it.clock - self.last_start >= PACE
                 self.last_start, self.run, self.doomed = self.it.clock, True, False
-                self.pid += 1
+                self.pid, self.starts = self.pid + 1, self.starts + 1
                 self.do(self.it.started(self.pid, self.pid))
             elif action == FINISH:
                 self.pid += 1
@@ -211,13 +232,13 @@ class World:
                 assert self.run
                 self.doomed = True
 
-    def die(self) -> None:
+    def die(self, cause: str = "1") -> None:
         self.run = False
-        self.do(self.it.died(self.pid, "1"))
+        self.do(self.it.died(self.pid, cause))
 
-    def end_finish(self) -> None:
+    def end_finish(self, cause: str = "0") -> None:
         self.finish = False
-        self.do(self.it.finish_ended("0"))
+        self.do(self.it.finish_ended(cause))
 
     def settle(self) -> None:
         """Everything that is under way comes to its end."""
@@ -237,8 +258,12 @@ class Machine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World(True, 4000)
-        self.last = b"u"
+        self.begin(True, 4000)
+
+    def begin(self, finish: bool, backoff: int) -> None:
+        self.world, self.last = World(finish, backoff), b"u"
+        self.starts = 0
+        self.stopped = self.comes_back = False  # told to stop or dead; and told to start since then
 
     @precondition(lambda self: not self.world.gone)
     @rule(byte=st.sampled_from([b"u", b"d", b"t", b"p", b"c", b"k", b"x"]))
@@ -246,16 +271,26 @@ class Machine(RuleBasedStateMachine):
         self.world.do(self.world.it.command(byte))
         if byte in b"ud":
             self.last = byte
+            self.comes_back = byte == b"u" and self.stopped
+            self.stopped |= byte == b"d"
 
     @precondition(lambda self: self.world.run and not self.world.gone)
-    @rule()
-    def death(self) -> None:
-        self.world.die()
+    @rule(cause=st.sampled_from(["1", "100"]))
+    def death(self, cause: str) -> None:
+        self.gave_up(cause == "100")
+        self.stopped = True
+        self.world.die(cause)
 
     @precondition(lambda self: self.world.finish and not self.world.gone)
-    @rule()
-    def end_of_finish(self) -> None:
-        self.world.end_finish()
+    @rule(cause=st.sampled_from(["0", "125"]))
+    def end_of_finish(self, cause: str) -> None:
+        self.gave_up(cause == "125")
+        self.world.end_finish(cause)
+
+    def gave_up(self, permanent: bool) -> None:
+        """A permanent failure counts as `d`, unless somebody has asked for another start already."""
+        if permanent and not self.comes_back:
+            self.last = b"d"
 
     @precondition(lambda self: not self.world.gone)
     @rule(by=st.integers(0, 3000))
@@ -274,6 +309,12 @@ class Machine(RuleBasedStateMachine):
             assert self.world.run == (self.last == b"u")
 
     @invariant()
+    def a_start_is_a_new_life(self) -> None:
+        if self.world.starts != self.starts:
+            self.starts = self.world.starts
+            self.stopped = self.comes_back = False
+
+    @invariant()
     def told_is_true(self) -> None:
         it = self.world.it
         assert bool(it.pid) == self.world.run
@@ -284,7 +325,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.world.gone)
     @rule(finish=st.booleans(), backoff=st.sampled_from([0, 4000]))
     def begin_again(self, finish: bool, backoff: int) -> None:
-        self.world, self.last = World(finish, backoff), b"u"
+        self.begin(finish, backoff)
 
 
 TestMachine = Machine.TestCase
