@@ -14,7 +14,7 @@ import sys
 
 from pymail.installation.hierarchy import make_tree
 from pymail.unix.home import Home
-from tests.support.services import children
+from tests.support.processes import children
 from tests.support.world import Place, World, eventually, free_port, listening, temporary_directory
 
 MEMORY = {"ours": "9000000", "C": "90000000"}  # C softlimit counts the interpreter too

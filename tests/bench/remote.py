@@ -15,7 +15,7 @@ from pathlib import Path
 from pymail.installation.hierarchy import make_tree
 from pymail.protocols.spawn import Reports, encode_request
 from pymail.unix.home import Home
-from tests.support.services import children
+from tests.support.processes import children
 from tests.support.world import IS_ROOT, Place, World, eventually, free_port, listening, temporary_directory
 
 MESSID = "0/23"

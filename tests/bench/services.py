@@ -13,7 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from tests.support.services import children, command_line, pid_of
+from tests.support.processes import children, command_line
+from tests.support.services import pid_of
 from tests.support.world import Place, World, temporary_directory
 
 RUN = "#!/bin/sh\nexec sleep 100000\n"

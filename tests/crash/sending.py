@@ -3,10 +3,10 @@
 import os
 import signal
 import time
-from pathlib import Path
 
 from tests.crash.instance import Instance
 from tests.crash.subject import Subject
+from tests.support.processes import alive
 from tests.support.world import Place, eventually
 
 KINDS = ("in", "box", "no", "far")
@@ -32,11 +32,11 @@ class Sending(Subject):
         here = self.instance
         victim = self.begin(token, rules)
         deadline = time.monotonic() + PATIENCE
-        while here.unfinished() and time.monotonic() < deadline and _lives(victim) and not here.put_off():
+        while here.unfinished() and time.monotonic() < deadline and alive(victim) and not here.put_off():
             time.sleep(0.01)
-        died = not _lives(victim)
+        died = not alive(victim)
         if died and self.trials % 2:
-            for pid in filter(_lives, here.daemons().values()):
+            for pid in filter(alive, here.daemons().values()):
                 os.kill(pid, signal.SIGKILL)
         outcome = "killed" if died else "waiting" if here.unfinished() else "delivered"
         self.finish()
@@ -94,10 +94,3 @@ class QmailLspawn(Sending):
 
 class QmailRspawn(Sending):
     program = "qmail-rspawn"
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return b") Z " not in Path(f"/proc/{pid}/stat").read_bytes()
-    except OSError:
-        return False

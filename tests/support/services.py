@@ -1,6 +1,5 @@
 """Service directories, and what can be seen of them from outside"""
 
-import os
 from pathlib import Path
 
 from pysvc.formats import status
@@ -44,37 +43,3 @@ def up(path: Path, but: int = 0) -> int:
 
 def down(path: Path) -> None:
     eventually(lambda: state(path).pid == 0, what=f"{path} down")
-
-
-def command_line(pid: int) -> bytes:
-    """The arguments, each ended by a zero byte; empty for a process that is gone."""
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return b""
-
-
-def process_state(pid: int) -> str:
-    """The letter that ps shows: S sleeping, T stopped, Z zombie; "" for none."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return ""
-
-
-def alive(pid: int) -> bool:
-    return process_state(pid) not in ("", "Z")
-
-
-def children(pid: int) -> list[int]:
-    found = Path(f"/proc/{pid}/task/{pid}/children")
-    if found.exists():
-        return [int(word) for word in found.read_text().split()]
-    return [int(p) for p in os.listdir("/proc") if p.isdigit() and _parent(int(p)) == pid]
-
-
-def _parent(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    except (FileNotFoundError, ProcessLookupError):
-        return 0

@@ -1,7 +1,7 @@
 """Debian's Dovecot as a POP3 server for the same Maildir and the same account"""
 
 from tests.bench.rig import Rig
-from tests.support.services import children
+from tests.support.processes import children
 from tests.support.world import eventually
 
 PORT = 1100

@@ -4,7 +4,7 @@ import pysvc
 from tests.bench import backlog
 from tests.bench.rig import SINK_HOST, SINK_PORT, Rig
 from tests.support.mail import FQDN, MailSystem
-from tests.support.services import children
+from tests.support.processes import children
 
 CONTROLS = {
     "concurrencyincoming": "200",

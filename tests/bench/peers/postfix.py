@@ -2,7 +2,7 @@
 
 from tests.bench import backlog
 from tests.bench.rig import SINK_HOST, SINK_PORT, Rig
-from tests.support.services import children
+from tests.support.processes import children
 from tests.support.world import eventually
 
 PORT = 2500

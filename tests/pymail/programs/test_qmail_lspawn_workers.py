@@ -14,6 +14,7 @@ from pysvc.workers.pool import USES
 from pysvc.workers.worker import LONGEST
 from tests.support.capture import Capture
 from tests.support.homes import USER_IDS, group_of, rooted_home
+from tests.support.processes import alive, children
 from tests.support.spawners import MESSAGE, Client, Instance, script, start_rooted
 from tests.support.world import TESTER, TESTER_GROUP, Place, eventually
 
@@ -44,19 +45,6 @@ def worker(report: bytes) -> int:
     return int(report.removeprefix(b"D"))
 
 
-def running(pid: int) -> bool:
-    """Whether it has not ended; a zombie has."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def children(client: Client) -> list[int]:
-    pid = client.process.pid
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def descriptors(pid: int) -> dict[int, str]:
     folder = Path(f"/proc/{pid}/fd")
     return {int(path.name): os.readlink(path).partition("[")[0] for path in folder.iterdir()}
@@ -71,7 +59,7 @@ def at_once(client: Client, count: int) -> set[int]:
 
 def workers_of(client: Client) -> int:
     """How many processes deliver, or have delivered and are kept."""
-    commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children(client)]
+    commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children(client.process.pid)]
     return sum(command.startswith(b"qmail-local") for command in commands)
 
 
@@ -118,7 +106,7 @@ def test_one_process_for_deliveries_that_follow_one_another(instance: Instance) 
     client = instance.start()
     pids = {worker(client.deliver(recipient)) for recipient in (b"joe@host", b"jim@host", b"joe@host")}
     assert len(pids) == 1
-    assert pids < set(children(client))
+    assert pids < set(children(client.process.pid))
 
 
 def test_deliveries_at_the_same_time_have_processes_of_their_own(instance: Instance) -> None:
@@ -139,7 +127,7 @@ def test_deliveries_at_the_same_time_have_processes_of_their_own(instance: Insta
 def test_idle_processes_end(instance: Instance) -> None:
     client = instance.start()
     pid = worker(client.deliver(b"joe@host"))
-    eventually(lambda: not children(client), what="the end of idle processes")
+    eventually(lambda: not children(client.process.pid), what="the end of idle processes")
     assert worker(client.deliver(b"joe@host")) != pid
 
 
@@ -160,14 +148,14 @@ def test_none_is_left_at_the_end(instance: Instance) -> None:
     client.ask(b"wait@host", 1)
     client.ask(b"joe@host", 2)
     assert client.report()[0] == 2
-    everybody = children(client)
+    everybody = children(client.process.pid)
     assert client.process.stdin is not None
     client.process.stdin.close()
     (instance.path / "alias/go").write_text("\n")
     assert worker(client.report()[1]) in everybody
     assert client.process.wait(20) == 0
     assert idle in everybody
-    eventually(lambda: not any(map(running, everybody)), what="the end of all")
+    eventually(lambda: not any(map(alive, everybody)), what="the end of all")
 
 
 def test_a_delivery_goes_on_when_the_spawner_is_killed(instance: Instance) -> None:
@@ -180,7 +168,7 @@ def test_a_delivery_goes_on_when_the_spawner_is_killed(instance: Instance) -> No
     client.process.kill()
     client.process.wait(20)
     (instance.path / "alias/go").write_text("\n")
-    eventually(lambda: not running(int(path.read_text())), what="the end of the delivery")
+    eventually(lambda: not alive(int(path.read_text())), what="the end of the delivery")
     assert MESSAGE in (instance.path / "alias/box").read_bytes()
 
 
@@ -276,7 +264,7 @@ def test_killed_by_its_user(instance: Instance, number: int) -> None:
     second = worker(client.deliver(b"joe@host"))
     assert first != second
     os.kill(second, number)
-    eventually(lambda: not running(second), what="the end of an idle process")
+    eventually(lambda: not alive(second), what="the end of an idle process")
     assert worker(client.deliver(b"joe@host")) not in (first, second)
 
 
@@ -374,7 +362,7 @@ def test_the_process_that_knows_the_accounts(place: Place) -> None:
             .split("PPid:")[1]
             .split()[0]
         )
-        family = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        family = children(parent)
         (getpw,) = (pid for pid in family if Path(f"/proc/{pid}/comm").read_text() == "qmail-getpw\n")
         status = Path(f"/proc/{getpw}/status").read_text()
         uid, gid = USER_IDS["qmailp"], group_of("qmailp")

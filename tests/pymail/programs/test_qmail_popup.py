@@ -15,6 +15,7 @@ from pymail.unix import passwords
 from pymail.unix.home import Home
 from pymail.unix.mailboxes import Mailboxes
 from tests.support.homes import USER_IDS, Rooted
+from tests.support.processes import children
 from tests.support.world import TESTER, Place, eventually, free_port, listening
 
 GREETING = re.compile(rb"\+OK (<(\d+)\.\d+@pop\.test>)\r\n")
@@ -191,10 +192,9 @@ def test_without_log_in_nothing_runs(
 def test_child_is_gone_when_nobody_logs_in(place: Place, client: Callable[..., Client]) -> None:
     talk = client()
     talk.stream.readline()
-    children = Path(f"/proc/{talk.process.pid}/task/{talk.process.pid}/children").read_text().split()
-    assert len(children) == 1
+    (child,) = children(talk.process.pid)
     talk.end()
-    assert not Path(f"/proc/{children[0]}").exists()
+    assert not Path(f"/proc/{child}").exists()
 
 
 def test_subprogram_that_is_not_there(place: Place, home: Home) -> None:
@@ -337,7 +337,7 @@ def test_fetchmail(home: Home, place: Place, server: int) -> None:
     ]  # fmt: skip
 
 
-def uids(pid: int | str) -> set[str]:
+def uids(pid: int) -> set[str]:
     """Real, effective, saved and file system uid of a process."""
     status = Path(f"/proc/{pid}/status").read_text()
     return set(status.partition("\nUid:\t")[2].partition("\n")[0].split("\t"))
@@ -355,7 +355,7 @@ def test_root_does_not_read_from_the_network(rooted: Rooted) -> None:
         ours.settimeout(20)
         assert GREETING.fullmatch(stream.readline())
         assert uids(process.pid) == {str(USER_IDS["qmaild"])}
-        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        (child,) = children(process.pid)
         assert uids(child) == {"0"}
         ours.sendall(b"user joe\r\npass x\r\n")
         assert stream.read().startswith(b"+OK \r\n0\njoe\0x\0<")

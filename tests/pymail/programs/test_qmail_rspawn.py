@@ -14,7 +14,7 @@ from pymail.unix.home import Home
 from pysvc import launch
 from tests.support import spawners
 from tests.support.homes import private_home
-from tests.support.services import children
+from tests.support.processes import children
 from tests.support.smtp_peer import SILENCE, Script, SmtpHost
 from tests.support.spawners import MESSAGE, Client, script
 from tests.support.world import TESTER, TESTER_GROUP, Place, eventually

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+from tests.support.processes import cpu_ticks
 from tests.support.sending import Sending, give
 
 LOCAL, REMOTE = 0, 1
@@ -79,13 +80,9 @@ def test_a_file_in_the_place_of_the_trigger(sending: Sending) -> None:
 
 def rests(pid: int) -> bool:
     """Whether a process uses no processor time for a fifth of a second."""
-
-    def used() -> list[str]:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
-
-    before = used()
+    before = cpu_ticks(pid)
     time.sleep(0.2)
-    return used() == before
+    return cpu_ticks(pid) == before
 
 
 def test_a_report_of_success_is_marked_before_it_counts(sending: Sending) -> None:

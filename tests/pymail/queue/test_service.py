@@ -5,7 +5,6 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +14,7 @@ from pymail.protocols import handoff
 from pymail.unix import queue_service
 from pymail.unix.home import Home
 from tests.support.homes import queued
+from tests.support.processes import children, stat_fields
 from tests.support.world import Place, Running, eventually
 
 QUIET = 9  # descriptors: 0 to 2, the lock, the socket, a pipe for signals, a pipe for children
@@ -97,9 +97,9 @@ def test_a_terminal(home: Home, service: Running) -> None:
     """It does not become the service's; a reader that waits for somebody to type costs one child."""
     master, slave = os.openpty()
     connection, pid = queue_service.ask(home, handoff.SUBMISSION, slave, slave)
-    terminal = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[4]
+    terminal = stat_fields(pid)[4]
     with contextlib.suppress(OSError):
-        assert terminal == Path(f"/proc/{service.pid}/stat").read_text().rpartition(")")[2].split()[4]
+        assert terminal == stat_fields(service.pid)[4]
     assert still_serves(home)
     os.close(slave)
     os.close(master)
@@ -108,8 +108,7 @@ def test_a_terminal(home: Home, service: Running) -> None:
 
 def quiet(service: Running) -> bool:
     """Whether the service has nothing open but what it needs, and one descriptor for each child."""
-    children = Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text().split()
-    return len(os.listdir(f"/proc/{service.pid}/fd")) == QUIET + len(children)
+    return len(os.listdir(f"/proc/{service.pid}/fd")) == QUIET + len(children(service.pid))
 
 
 @contextlib.contextmanager

@@ -14,7 +14,8 @@ from pysvc.programs import svc
 from pysvc.supervision.keeper import Keeper
 from pysvc.unix import fifo
 from pysvc.unix.strerr import Fatal
-from tests.support.services import SLEEP, alive, pid_of, service, up
+from tests.support.processes import alive
+from tests.support.services import SLEEP, pid_of, service, up
 from tests.support.world import Place, eventually
 
 WORDS = "symbolic link loop"

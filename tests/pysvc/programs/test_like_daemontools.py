@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from pysvc.formats import tai64n
 from tests.support.classic import CLASSIC, LABEL, MISSING, both, remove, tree
-from tests.support.services import children, process_state
+from tests.support.processes import children, process_state
 from tests.support.world import Place, Running, eventually
 
 pytestmark = pytest.mark.skipif(MISSING, reason="the classic daemontools are not installed")

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.services import alive, children, command_line, pid_of, process_state, service, up
+from tests.support.processes import alive, children, command_line, process_state
+from tests.support.services import pid_of, service, up
 from tests.support.world import Place, Running, eventually
 
 CLASSIC = Path("/usr/bin/multilog")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pysvc.programs import readproctitle
-from tests.support.services import command_line
+from tests.support.processes import command_line
 from tests.support.world import Place, Running, eventually
 
 DOTS = "." * 20

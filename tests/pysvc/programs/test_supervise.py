@@ -15,18 +15,8 @@ import pytest
 from pysvc.engines.supervisor import Supervisor
 from pysvc.supervision import keeper as keepers
 from pysvc.supervision.keeper import Keeper
-from tests.support.services import (
-    SLEEP,
-    alive,
-    children,
-    command_line,
-    down,
-    process_state,
-    script,
-    service,
-    state,
-    up,
-)  # fmt: skip
+from tests.support.processes import alive, children, command_line, cpu_ticks, process_state
+from tests.support.services import SLEEP, down, script, service, state, up
 from tests.support.world import Place, Running, eventually
 
 NONE = "supervise: fatal: unable to"
@@ -599,12 +589,6 @@ def test_rests_when_svc_has_gone(place: Place) -> None:
     up(x)
     svc(place, "c")
     eventually(lambda: process_state(running.pid) == "S" and time.time_ns() - state(x).since > 1_200_000_000)
-    before = _ticks(running.pid)
+    before = cpu_ticks(running.pid)
     time.sleep(0.5)
-    assert _ticks(running.pid) - before < os.sysconf("SC_CLK_TCK") / 10
-
-
-def _ticks(pid: int) -> int:
-    """The CPU time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
+    assert cpu_ticks(running.pid) - before < os.sysconf("SC_CLK_TCK") / 10

@@ -13,7 +13,8 @@ from pysvc.formats import state as states
 from pysvc.formats.servicefiles import Settings
 from pysvc.supervision.attended import AttendedKeeper
 from pysvc.supervision.keeper import Keeper
-from tests.support.services import SLEEP, alive, down, pid_of, service, state, up
+from tests.support.processes import alive
+from tests.support.services import SLEEP, down, pid_of, service, state, up
 from tests.support.world import Place, Running, eventually
 
 STUBBORN = "#!/bin/sh\ntrap '' TERM\n(trap '' TERM; echo $$ >>kin; while :; do sleep 0.1; done) &\n" \

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from pysvc.formats import state as states
-from tests.support.services import alive, pid_of, service, state
+from tests.support.processes import alive
+from tests.support.services import pid_of, service, state
 from tests.support.world import Place, Running, eventually
 
 EXAMPLES = int(os.environ.get("SUPERVISE_EXAMPLES", "2"))

@@ -12,17 +12,8 @@ import pytest
 
 from pysvc.engines.scanner import LIMIT, Scanner
 from pysvc.programs import svscan
-from tests.support.services import (
-    alive,
-    children,
-    command_line,
-    pid_of,
-    process_state,
-    script,
-    service,
-    state,
-    up,
-)  # fmt: skip
+from tests.support.processes import alive, children, command_line, process_state
+from tests.support.services import pid_of, script, service, state, up
 from tests.support.world import Place, Running, eventually
 
 # A log program that shows on its standard output what came, and when it came to an end

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pysvc.programs import svscanboot
-from tests.support.services import alive, children, command_line, process_state, service, up
+from tests.support.processes import alive, children, command_line, process_state
+from tests.support.services import service, up
 from tests.support.world import Place, Running, eventually
 
 

@@ -12,7 +12,7 @@ import pytest
 from pysvc.workers.pool import USES
 from tests.support.homes import private_home
 from tests.support.lookups import CLIENT, Net
-from tests.support.services import children
+from tests.support.processes import children
 from tests.support.tcp import SERVERS, Server, received, serve
 from tests.support.world import Place, eventually
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pysvc.formats import status
-from tests.support.services import alive, children, down, process_state, service, state, up
+from tests.support.processes import alive, children, process_state
+from tests.support.services import down, service, state, up
 from tests.support.world import Place, eventually
 
 CLASSIC = Path("/usr/bin")
