@@ -192,7 +192,7 @@ NETWORK_AND_DELIVERY = """
    | programs/qmail_local:empty_file_is_the_default_delivery programs/qmail_local:only_comments_is_not_empty
    | programs/qmail_local:blank_first_line
 41 names of files are lowered and have colons; variables are not
-   | programs/qmail_local:search programs/qmail_local:environment
+   | programs/qmail_local:search programs/qmail_local_programs:environment
 42 .qmaildefault is looked at, a directory is not, an unreadable file defers
    | programs/qmail_local:empty_dash_looks_for_qmaildefault programs/qmail_local:directory_is_skipped
    | programs/qmail_local:unreadable_file_defers
@@ -200,21 +200,21 @@ NETWORK_AND_DELIVERY = """
    | programs/qmail_local:group_writable_is_fine programs/qmail_local:writable_home
    | programs/qmail_local:writable_file_defers programs/qmail_local:sticky_home
 44 99 sends the forwards above it; 100 and 111 none
-   | programs/qmail_local:99_leaves_out_the_rest programs/qmail_local:nothing_is_forwarded_after_a_failure
+   | programs/qmail_local_programs:99_leaves_out_the_rest programs/qmail_local_programs:nothing_is_forwarded_after_a_failure
 45 which codes of commands are hard; of qmail-local all unlisted ones
-   | programs/qmail_local:hard_exit_codes programs/qmail_local:soft_exit_codes formats/spawnreport:local
-46 HOST2 to 4 repeat, EXT2 to 4 become empty | programs/qmail_local:environment
-47 -owner by the whole extension, not for bounces | programs/qmail_local:list_owner
+   | programs/qmail_local_programs:hard_exit_codes programs/qmail_local_programs:soft_exit_codes formats/spawnreport:local
+46 HOST2 to 4 repeat, EXT2 to 4 become empty | programs/qmail_local_programs:environment
+47 -owner by the whole extension, not for bounces | programs/qmail_local_programs:list_owner
 48 Delivered-To: exact, in the header | formats/delivered:header_has programs/qmail_local:no_loop
 49 which of Return-Path and Delivered-To goes where
-   | programs/qmail_local:program programs/qmail_local:forward programs/qmail_local:mbox
-   | programs/qmail_local:maildir
+   | programs/qmail_local_programs:program programs/qmail_local_programs:forward programs/qmail_local_mailboxes:mbox
+   | programs/qmail_local_mailboxes:maildir
 50 mbox: padded day, mboxrd quoting, one blank line
-   | formats/mbox:from_line_pads_the_day_with_zero formats/mbox:quoted programs/qmail_local:mbox
+   | formats/mbox:from_line_pads_the_day_with_zero formats/mbox:quoted programs/qmail_local_mailboxes:mbox
 51 without a lock it is delivered, but never cut back
    | delivery/mbox_delivery:no_lock_is_no_reason delivery/mbox_delivery:only_who_has_the_lock_cuts_back
 52 did F+W+P; qp only where something was forwarded
-   | programs/qmail_local:program programs/qmail_local:forward
+   | programs/qmail_local_programs:program programs/qmail_local_programs:forward
 53 qmail-getpw: longest first, 31 bytes, no root, no foreign homes
    | programs/qmail_getpw:accounts programs/qmail_getpw:which_accounts_get_mail
 54 wildcards only at listed ends; +: always; any other first byte is =

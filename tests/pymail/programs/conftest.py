@@ -9,6 +9,7 @@ from pymail.queue import worker
 from pymail.unix import queue_service
 from pymail.unix.home import Home
 from tests.support.queue_clients import serve, service_with
+from tests.support.user_home import Mailbox
 from tests.support.world import Place, Running
 
 
@@ -38,3 +39,9 @@ def line(home: Home) -> Iterator[queue_service.Line]:
     line = queue_service.Line(home)
     yield line
     line.close()
+
+
+@pytest.fixture
+def joe(place: Place) -> Mailbox:
+    """A user to whom qmail-local delivers."""
+    return Mailbox(place)
