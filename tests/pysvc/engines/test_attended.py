@@ -266,13 +266,16 @@ class Machine(RuleBasedStateMachine):
         self.stopped = self.comes_back = False  # told to stop or dead; and told to start since then
 
     @precondition(lambda self: not self.world.gone)
-    @rule(byte=st.sampled_from([b"u", b"d", b"t", b"p", b"c", b"k", b"x"]))
-    def command(self, byte: bytes) -> None:
-        self.world.do(self.world.it.command(byte))
-        if byte in b"ud":
-            self.last = byte
-            self.comes_back = byte == b"u" and self.stopped
-            self.stopped |= byte == b"d"
+    @rule(letters=st.text("uuuudddtpckx", min_size=1, max_size=3))
+    def commands(self, letters: str) -> None:
+        for byte in map(str.encode, letters):
+            if not self.world.gone:
+                self.world.do(self.world.it.command(byte))
+                self.a_start_is_a_new_life()
+            if byte in b"ud":
+                self.last = byte
+                self.comes_back = byte == b"u" and self.stopped
+                self.stopped |= byte == b"d"
 
     @precondition(lambda self: self.world.run and not self.world.gone)
     @rule(cause=st.sampled_from(["1", "100"]))
@@ -307,6 +310,10 @@ class Machine(RuleBasedStateMachine):
             assert self.world.gone != self.world.run
         else:
             assert self.world.run == (self.last == b"u")
+
+    def teardown(self) -> None:
+        if not self.world.gone:
+            self.settle()
 
     @invariant()
     def a_start_is_a_new_life(self) -> None:
