@@ -41,7 +41,8 @@ class AttendedKeeper(Keeper):
         self.notified = -1  # the end of the notification pipe that is read
         self.ended: list[str] = []  # the arguments of finish
         ran = (time.time_ns() - plain.supervisor.since) // 1_000_000
-        self.supervisor = Attended(plain.supervisor, self._settings(), _clock(), ran, start_due)
+        settings = self._settings(servicefiles.Settings())
+        self.supervisor = Attended(plain.supervisor, settings, _clock(), ran, start_due)
 
     def serve(self, death: int | None) -> None:
         going = self.act(self.supervisor.begin() if death is None else self._died(death))
@@ -84,10 +85,18 @@ class AttendedKeeper(Keeper):
     def _save(self) -> None:
         self.replace(STATE_FILE, state.pack(self.supervisor.state()))
 
-    def _settings(self) -> servicefiles.Settings:
-        """What the files say now; what is wrong with one is said, and it counts as missing."""
+    def _settings(self, before: servicefiles.Settings) -> servicefiles.Settings:
+        """What the files say now; what is wrong with one is said, and it counts as missing.
+
+        before: what holds on where the directory cannot be read.
+        """
+        try:
+            names = servicefiles.FILES.intersection(os.listdir("."))
+        except OSError as error:
+            warn("supervise", f"unable to read {self.directory}", error)
+            return before
         contents = {}
-        for name in servicefiles.FILES.intersection(os.listdir(".")):
+        for name in names:
             try:
                 contents[name] = b"" if name == "finish" else _read(name)
             except OSError as error:
@@ -98,7 +107,7 @@ class AttendedKeeper(Keeper):
         warn("supervise", f"unable to use {self.directory}/{name}: {why}")
 
     def start(self) -> None:
-        self.supervisor.settings = self._settings()
+        self.supervisor.settings = self._settings(self.supervisor.settings)
         write = self._notification_pipe()
         try:
             pid = launch.fork("supervise", lambda: self._run(write))
@@ -116,9 +125,14 @@ class AttendedKeeper(Keeper):
             if self.supervisor.settings.own_session:
                 os.setsid()
             if notification >= 0:
-                os.dup2(notification, self.supervisor.settings.notification)
-                os.set_inheritable(self.supervisor.settings.notification, True)
+                self._pass_on(notification)
             script.run("./run")
+
+    def _pass_on(self, notification: int) -> None:
+        number = self.supervisor.settings.notification
+        with unable_to(f"use descriptor {number} of {self.directory}/notification-fd"):
+            os.dup2(notification, number)
+            os.set_inheritable(number, True)
 
     def _notification_pipe(self) -> int:
         """The end of a new pipe that the service is to have; -1: none."""
@@ -166,7 +180,7 @@ class AttendedKeeper(Keeper):
     def _died(self, death: int) -> list[str]:
         self.unwatch()
         self._close_notification()
-        settings = self.supervisor.settings = self._settings()
+        settings = self.supervisor.settings = self._settings(self.supervisor.settings)
         code = os.waitstatus_to_exitcode(death)
         first = NO_EXIT if code < 0 else str(code)
         self.ended = [first, str(max(0, -code)), self.directory, str(self.supervisor.pid)]

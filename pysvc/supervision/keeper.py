@@ -52,7 +52,7 @@ class Keeper:
         self.directory = directory
         self.watched = -1   # a descriptor that becomes readable when the child dies
         self.stale = False  # supervise/status does not say what is so
-        signals.unblock(signals.SIGCHLD)
+        signals.attend(signals.SIGCHLD)
         with unable_to(f"chdir to {directory}"):
             os.chdir(directory)
         with unable_to(f"stat {directory}/down"):

@@ -74,6 +74,16 @@ def unblock(*numbers: int) -> None:
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, numbers)
 
 
+def attend(number: int) -> None:
+    """Undo what whoever started this process may have done: ignore a signal, or block it.
+
+    Where SIGCHLD is ignored no child leaves a wait status.
+    """
+    if _signal.getsignal(number) == _signal.SIG_IGN:
+        default(number)
+    unblock(number)
+
+
 def wait(numbers: "Iterable[int]", seconds: float) -> int:
     """Wait for one of some blocked signals and take it; 0 when the time is over. No other ends the wait."""
     found = _signal.sigtimedwait(numbers, seconds)
