@@ -9,7 +9,8 @@ open whichever of them dies. A supervise that has died is started again at the n
 processes have survived another svscan, their pipe is taken over.
 
 Where the kernel tells of changes in the directory, a new service that has its run file already is started
-at once; one that is still being written waits for the next look. SIGALRM makes svscan look at once.
+at once; one that is still being written waits until nothing has changed in it for a moment, and without a
+run file for the next look. SIGALRM makes svscan look at once.
 
 Exit codes:  111 the directory cannot be entered; otherwise svscan never exits
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 PAUSE = 5           # seconds between two looks
 SETTLE = 0.02       # seconds from a change to a look: changes come in swarms
+QUIET = 0.2         # seconds without a change after which nobody is writing a service any more
 LONGEST_NAME = 255  # bytes of a name whose log is considered
 CHANGED, LOOK = signals.SIGIO, signals.SIGALRM
 
@@ -47,6 +49,7 @@ def main(argv: list[str]) -> int:
             os.chdir(argv[1])
     preloaded.load()
     title.set_title(argv)  # free here: what it needs is loaded for the children
+    signals.attend(signals.SIGCHLD)
     signals.block(CHANGED, LOOK)  # taken by pause alone; the children unblock them
     notice_changes()
     scanner = Scanner()
@@ -72,9 +75,14 @@ def notice_changes() -> None:
 def pause(scanner: Scanner) -> None:
     """Wait for the next look, and meanwhile start what is new; the death of a child cuts nothing short."""
     end = time.monotonic() + PAUSE
-    while signals.wait((CHANGED, LOOK), max(0, end - time.monotonic())) == CHANGED:
-        time.sleep(SETTLE)
-        look(scanner, complete=True)
+    growing = False
+    while (left := end - time.monotonic()) > 0:  # however many changes come
+        found = signals.wait((CHANGED, LOOK), min(left, QUIET) if growing else left)
+        if found == LOOK or not (found or growing):
+            break
+        if found:
+            time.sleep(SETTLE)
+        growing = look(scanner, complete=True)
 
 
 def reap(scanner: Scanner) -> None:
@@ -86,19 +94,20 @@ def reap(scanner: Scanner) -> None:
         pass
 
 
-def look(scanner: Scanner, complete: bool = False) -> None:
-    """One pass over the directory.
+def look(scanner: Scanner, complete: bool = False) -> bool:
+    """One pass over the directory; whether a service was left alone that will soon be complete.
 
-    complete: leave alone new services without a run file, which somebody may be writing now.
+    complete: leave alone new services that have no run file, or that somebody may be writing now.
     """
     scanner.begin()
     try:
         names = os.listdir(".")
     except OSError as error:
         warn("svscan", "unable to read directory", error)
-        return
+        return False
     survivors = Survivors()
-    found = [(name, visit(scanner, survivors, name, complete)) for name in names if not name.startswith(".")]
+    names = [name for name in names if not name.startswith(".")]
+    found = [(name, visit(scanner, survivors, name, complete)) for name in names]
     program = launch.preload("supervise")
     # The forks come close together: a page that is written between two of them is another copy.
     for name, service in found:
@@ -107,6 +116,16 @@ def look(scanner: Scanner, complete: bool = False) -> None:
     for service in scanner.forget():
         for fd in service.pipe or ():
             os.close(fd)
+    return complete and any(service is None and growing(name) for name, service in found)
+
+
+def growing(name: str) -> bool:
+    """Whether somebody may be writing a service: its log is decided once, so it must not be started yet."""
+    try:
+        changes = [os.stat(path).st_mtime for path in (name, f"{name}/run")]
+    except OSError:
+        return False  # it waits for the next look
+    return any(0 <= time.time() - change < QUIET for change in changes)
 
 
 def visit(scanner: Scanner, survivors: Survivors, name: str, complete: bool) -> Service | None:
@@ -120,9 +139,14 @@ def visit(scanner: Scanner, survivors: Survivors, name: str, complete: bool) -> 
         return None
     identity = (found.st_dev, found.st_ino)
     known = scanner.seen(identity)
-    if known is not None or (complete and not os.path.exists(f"{name}/run")):
+    if known is not None or (complete and not ready(name)):
         return known
     return accept(scanner, survivors, identity, name)
+
+
+def ready(name: str) -> bool:
+    """Whether a new service can be started at once."""
+    return os.path.exists(f"{name}/run") and not growing(name)
 
 
 def run(name: str, service: Service, program: "launchers.Launcher | None") -> None:

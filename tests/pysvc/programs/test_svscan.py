@@ -393,10 +393,59 @@ def test_incomplete_service_waits_for_the_next_look(scan: Passes) -> None:
     svscan.look(scan.scanner, complete=True)
     assert scan.started == []
     (scan.path / "a/run").touch()
-    svscan.look(scan.scanner, complete=True)
+    settle(scan.path / "a")
+    assert not svscan.look(scan.scanner, complete=True)
     assert scan.started == ["a"]
     (scan.path / "b").mkdir()
     assert scan.look() == ["b"]
+
+
+def settle(path: Path) -> None:
+    """As if the last change had been a second ago."""
+    before = time.time() - 1
+    for name in (path / "run", path):
+        os.utime(name, (before, before))
+
+
+@pytest.mark.parametrize("changed", ["", "run"])
+def test_log_that_is_still_being_copied(scan: Passes, changed: str) -> None:
+    """As by cp -r: with its run file a service is not complete, and its log is decided once."""
+    (scan.path / "a").mkdir()
+    (scan.path / "a/run").touch()
+    settle(scan.path / "a")
+    os.utime(scan.path / "a" / changed)
+    assert svscan.look(scan.scanner, complete=True)
+    assert scan.started == []
+    (scan.path / "a/log").mkdir()
+    settle(scan.path / "a")
+    assert not svscan.look(scan.scanner, complete=True)
+    assert sorted(scan.started) == ["a", "a/log"]
+
+
+@pytest.mark.parametrize("changes", [True, False])
+def test_looks_again_when_nobody_writes_any_more(
+    scan: Passes, monkeypatch: pytest.MonkeyPatch, changes: bool
+) -> None:
+    """But five seconds are the limit, however many changes come: supervises that have died wait for it."""
+    now, growing = 0.0, iter([True, True, False])
+
+    def wait(numbers: object, seconds: float) -> int:
+        nonlocal now
+        now += 0.01 if changes or not looks else seconds
+        assert now < 60
+        return svscan.CHANGED if changes or not looks else 0
+
+    looks: list[float] = []
+    monkeypatch.setattr(svscan.signals, "wait", wait)
+    monkeypatch.setattr(svscan.time, "monotonic", lambda: now)
+    monkeypatch.setattr(svscan.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(svscan, "look", lambda *_, complete: looks.append(now) or next(growing, False))
+    svscan.pause(scan.scanner)
+    assert 5 <= now < 5.1
+    if changes:
+        assert len(looks) >= 499
+    else:
+        assert [round(at, 2) for at in looks] == [0.01, 0.21, 0.41]
 
 
 def paused(place: Place) -> Running:
