@@ -13,7 +13,10 @@ from tests.support.world import Place, Running, eventually
 CLASSIC = Path("/usr/bin/tcpserver")  # Debian's ucspi-tcp
 SERVERS = ["tcpserver", *([str(CLASSIC)] if CLASSIC.exists() else [])]
 CLIENTS = ["tcpclient", *(["/usr/bin/tcpclient"] if CLASSIC.exists() else [])]
-QUICK = ("-v", "-R", "-H", "-l", "here")  # no look-ups
+VARIABLES = "env | grep -aE '^(PROTO|TCP)' | sort"
+DROPPED = "tcpserver: warning: dropping connection, "
+SILENT = ("-R", "-H", "-l", "here")  # no look-ups
+QUICK = ("-v", *SILENT)
 
 
 def has_ipv6() -> bool:
@@ -25,6 +28,7 @@ def has_ipv6() -> bool:
     return True
 
 
+both = pytest.mark.parametrize("server", SERVERS)
 ipv6 = pytest.mark.skipif(not has_ipv6(), reason="no IPv6 on this machine")
 
 
@@ -35,12 +39,13 @@ class Server:
         self.place, self.running, self.port, self.log = place, running, port, log
         self.pid = running.pid
 
-    def connect(self, host: str = "127.0.0.1") -> socket.socket:
-        return socket.create_connection((host, self.port), timeout=20)
+    def connect(self, host: str = "127.0.0.1", source: str = "") -> socket.socket:
+        own = (source, 0) if source else None
+        return socket.create_connection((host, self.port), timeout=20, source_address=own)
 
-    def talk(self, data: bytes = b"", host: str = "127.0.0.1") -> bytes:
+    def talk(self, data: bytes = b"", host: str = "127.0.0.1", source: str = "") -> bytes:
         """Connect, send, end the sending; all that comes back."""
-        with self.connect(host) as client:
+        with self.connect(host, source) as client:
             client.sendall(data)
             client.shutdown(socket.SHUT_WR)
             return received(client)
@@ -101,3 +106,10 @@ def serve(
     line = running.process.stdout.readline()
     assert line.endswith(b"\n"), log.read_bytes()
     return Server(place, running, int(line), log)
+
+
+def rules(place: Place, text: bytes, name: str = "rules.cdb") -> str:
+    """Compile rules; the name of the database."""
+    done = place.run("tcprules", name, "rules.tmp", stdin=text)
+    assert done.stderr == b""
+    return name

@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from pysvc.formats.proxy import LOCAL, PROXY, SIGNATURE
-from tests.support.tcp import QUICK, Server, ipv6, received, serve
+from tests.support.tcp import QUICK, Server, ipv6, received, rules, serve
 from tests.support.world import Place
 
 SHOW = ("sh", "-c", "env | grep -a '^\\(PROTO\\|TCP\\|RELAY\\)' | sort; cat")
@@ -21,11 +21,6 @@ def behind(place: Place, *options: str, host: str = "127.0.0.1", program: tuple[
     """A tcpserver whose connections go through proxy-server."""
     return serve(place, "tcpserver", "-x", rules(place, b':allow,TCPREMOTEINFO="stale"\n', "proxy.cdb"), "--",
                  "proxy-server", *options, *program, host=host, options=QUICK)  # fmt: skip
-
-
-def rules(place: Place, text: bytes, name: str) -> str:
-    assert place.run("tcprules", name, "tmp", stdin=text).returncode == 0
-    return name
 
 
 def variables(output: bytes) -> dict[str, str]:

@@ -1,32 +1,20 @@
-"""tcpserver as a process, each case also with the C program where that is installed"""
+"""tcpserver starts, listens and ends; each case also with the C program where that is installed"""
 
 import contextlib
 import os
 import resource
 import signal
 import socket
-import struct
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.support.tcp import SERVERS, ipv6, received, serve
+from tests.support.tcp import DROPPED, VARIABLES, both, ipv6, received, rules, serve
 from tests.support.world import Place, eventually, free_port
 
-both = pytest.mark.parametrize("server", SERVERS)
 USAGE = (
     b"tcpserver: usage: tcpserver [ -1UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ]"
     b" [ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] host port program\n"
 )
-VARIABLES = "env | grep -aE '^(PROTO|TCP)' | sort"
-
-
-def rules(place: Place, text: bytes, name: str = "rules.cdb") -> str:
-    done = place.run("tcprules", name, "rules.tmp", stdin=text)
-    assert done.stderr == b""
-    return name
 
 
 @both
@@ -110,155 +98,6 @@ def test_ports_are_taken_modulo_65536(place: Place, server: str) -> None:
 
 
 @both
-def test_the_log(place: Place, server: str) -> None:
-    running = serve(place, server, "--", "sh", "-c", "cat; exit 3")
-    assert running.talk(b"data") == b"data"
-    assert running.ended() == [
-        "tcpserver: status: 0/40",
-        "tcpserver: status: 1/40",
-        "tcpserver: pid PID from 127.0.0.1",
-        "tcpserver: ok PID here:127.0.0.1:LPORT :127.0.0.1::RPORT",
-        "tcpserver: end PID status 768",
-        "tcpserver: status: 0/40",
-    ]
-
-
-@both
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [(("-RHl", "here"), []), (("-vRHl", "here", "-q"), []), (("-qvRHl", "x"), ["tcpserver: status: 0/40"])],
-)
-def test_how_much_is_said(place: Place, server: str, options: tuple[str, ...], expected: list[str]) -> None:
-    running = serve(place, server, "--", "./no", options=options)
-    assert running.talk() == b""
-    if expected:
-        assert running.ended()[:1] == expected
-        return
-    said = [] if "-q" in options else [DROPPED + "unable to run ./no: file does not exist"]
-    eventually(lambda: running.lines() == said)
-
-
-DROPPED = "tcpserver: warning: dropping connection, "
-
-
-@both
-def test_wait_statuses(place: Place, server: str) -> None:
-    running = serve(place, server, "--", "sh", "-c", "read n; kill -$n $$")
-    for number in (9, 15):
-        running.talk(b"%d\n" % number)
-    lines = running.ended(2)
-    assert "tcpserver: end PID status 9" in lines and "tcpserver: end PID status 15" in lines
-
-
-@both
-def test_a_denied_client_sees_the_banner_and_the_end(place: Place, server: str) -> None:
-    rules(place, b':deny,A="b"')
-    running = serve(place, server, "-B", b"hello \xe9", "-x", "rules.cdb", "--", "echo", "ran")
-    assert running.talk() == b"hello \xe9"
-    assert running.ended()[3:5] == [
-        "tcpserver: deny PID here:127.0.0.1:LPORT :127.0.0.1::RPORT",
-        "tcpserver: end PID status 25600",
-    ]
-
-
-@both
-def test_a_program_that_cannot_be_run(place: Place, server: str) -> None:
-    running = serve(place, server, "--", "./no")
-    assert running.talk() == b""
-    assert running.ended()[3:5] == [
-        "tcpserver: ok PID here:127.0.0.1:LPORT :127.0.0.1::RPORT",
-        DROPPED + "unable to run ./no: file does not exist",
-    ] and "tcpserver: end PID status 28416" in running.lines()
-
-
-@both
-def test_the_environment(place: Place, server: str) -> None:
-    names = "TCPREMOTEHOST TCPREMOTEINFO TCPLOCALHOST TCPREMOTEIP PROTO"
-    stale = dict.fromkeys(names.split(), "stale")
-    running = serve(place, server, "--", "sh", "-c", VARIABLES, env=stale)
-    with running.connect() as client:
-        expected = {
-            "PROTO": "TCP", "TCPLOCALHOST": "here", "TCPLOCALIP": "127.0.0.1",
-            "TCPLOCALPORT": str(running.port), "TCPREMOTEIP": "127.0.0.1",
-            "TCPREMOTEPORT": str(client.getsockname()[1]),
-        }  # fmt: skip
-        text = received(client).decode()
-    assert dict(line.split("=", 1) for line in text.splitlines()) == expected
-
-
-@both
-@pytest.mark.parametrize(("name", "shown"), [("", "TCPLOCALHOST="), (b"\xe9 :%", "TCPLOCALHOST=\xe9 :%")])
-def test_the_local_name(place: Place, server: str, name: str | bytes, shown: str) -> None:
-    running = serve(place, server, "--", "sh", "-c", VARIABLES, options=("-vRHl", name))
-    assert shown in running.talk().decode("latin-1").splitlines()
-    field = ":" if not name else "????:"
-    assert running.ended()[3] == f"tcpserver: ok PID {field}127.0.0.1:LPORT :127.0.0.1::RPORT"
-
-
-@both
-@pytest.mark.parametrize(("length", "ending"), [(99, ""), (100, "..."), (101, "...")])
-def test_long_names_are_cut_in_the_log(place: Place, server: str, length: int, ending: str) -> None:
-    running = serve(place, server, "--", "true", options=("-vRHl", "x" * length))
-    running.talk()
-    assert running.ended()[3].split()[3].split(":")[0] == "x" * min(length, 100) + ending
-
-
-@both
-def test_rules_set_variables(place: Place, server: str) -> None:
-    """The first matching rule alone; of a repeated variable the last; they override tcpserver's own."""
-    text = b'127.:allow,A="1",A="2",TCPREMOTEIP="\xff",E=""\n127.:deny\n:allow,B="3"\n'
-    running = serve(place, server, "-x", rules(place, text), "--", "sh", "-c", "env | sort")
-    lines = running.talk().splitlines()
-    assert {b"A=2", b"E=", b"TCPREMOTEIP=\xff"} <= set(lines)
-    assert not [line for line in lines if line.startswith(b"B=")]
-    assert running.ended()[3] == "tcpserver: ok PID here:127.0.0.1:LPORT :127.0.0.1::RPORT"
-
-
-@both
-def test_a_path_from_the_rules_is_for_the_program_only(place: Place, server: str) -> None:
-    running = serve(
-        place, server, "-x", rules(place, b':allow,PATH="/nowhere"'), "--", "sh", "-c", "echo $PATH"
-    )
-    assert running.talk() == b"/nowhere\n"
-
-
-@both
-def test_rules_are_read_for_each_connection(place: Place, server: str) -> None:
-    rules(place, b":allow")
-    running = serve(place, server, "-x", "rules.cdb", "--", "echo", "ran")
-    assert running.talk() == b"ran\n"
-    rules(place, b":deny")
-    assert running.talk() == b""
-    rules(place, b":allow")
-    assert running.talk() == b"ran\n"
-
-
-@both
-def test_missing_rules(place: Place, server: str) -> None:
-    running = serve(place, server, "-x", "no.cdb", "--", "echo", "ran")
-    assert running.talk() == b""
-    assert running.ended()[3:5] == [
-        DROPPED + "unable to read no.cdb: file does not exist", "tcpserver: end PID status 28416",
-    ]  # fmt: skip
-    assert serve(place, server, "-X", "-x", "no.cdb", "--", "echo", "ran").talk() == b"ran\n"
-    running = serve(place, server, "-X", "-x", "/etc/passwd/x", "--", "echo", "ran")
-    assert running.talk() == b""
-    assert running.ended()[3] == DROPPED + "unable to read /etc/passwd/x: not a directory"
-
-
-@pytest.mark.parametrize(("content", "why"), [(b"", "protocol error"), (b"\xff" * 2048, "protocol error"),
-                                              (None, "is a directory")])  # fmt: skip
-def test_broken_rules_drop_the_connection(place: Place, content: bytes | None, why: str) -> None:
-    if content is None:
-        (place.path / "r").mkdir()
-    else:
-        (place.path / "r").write_bytes(content)
-    running = serve(place, "tcpserver", "-X", "-x", "r", "--", "echo", "ran")
-    assert running.talk() == b""
-    assert running.ended()[3:5] == [DROPPED + "unable to read r: " + why, "tcpserver: end PID status 28416"]
-
-
-@both
 @pytest.mark.parametrize("limit", ["0", "abc"])
 def test_a_limit_of_nothing(place: Place, server: str, limit: str) -> None:
     running = serve(place, server, "-c", limit, "--", "echo", "ran")
@@ -287,33 +126,6 @@ def test_the_limit(place: Place, server: str) -> None:
     third.close()
     lines = running.ended(3)
     assert lines.count("tcpserver: status: 2/2") == 2 and lines[-1] == "tcpserver: status: 0/2"
-
-
-@both
-def test_signals_and_modes_that_the_program_finds(place: Place, server: str) -> None:
-    """No signal blocked or ignored, and the connection in blocking mode."""
-    files = ("/proc/self/status", "/proc/self/fdinfo/0", "/proc/self/fdinfo/1")
-    words = [line.split() for line in serve(place, server, "--", "cat", *files).talk().decode().splitlines()]
-    masks = {line[0]: int(line[1], 16) for line in words if line[0].startswith("Sig") and "/" not in line[1]}
-    assert (masks["SigBlk:"], masks["SigIgn:"], masks["SigCgt:"]) == (0, 0, 0)
-    flags = [int(line[1], 8) for line in words if line[0] == "flags:"]
-    assert [flag & os.O_NONBLOCK for flag in flags] == [0, 0]
-
-
-@both
-def test_descriptors_that_the_program_finds(place: Place, server: str) -> None:
-    """The connection as 0 and 1, and what the server itself inherited."""
-    kept, other = os.pipe()
-    try:
-        running = serve(place, server, "--", "ls", "-l", "/proc/self/fd", pass_fds=[kept])
-        lines = running.talk().decode().splitlines()
-    finally:
-        os.close(kept)
-        os.close(other)
-    links = {line.split()[8]: line.split()[10] for line in lines if " -> " in line}
-    assert links["0"] == links["1"] and links["0"].startswith("socket:")
-    own = {fd for fd, link in links.items() if link.endswith("/fd")}  # with which ls reads the directory
-    assert set(links) - own == {"0", "1", "2", str(kept)}
 
 
 @both
@@ -361,43 +173,6 @@ def test_silent_clients_cost_nobody_else(place: Place, server: str) -> None:
     for client in silent:
         client.close()
     assert running.ended(11)[-1] == "tcpserver: status: 0/40"
-
-
-def test_a_thousand_connections_leave_nothing_behind(place: Place) -> None:
-    running = serve(place, "tcpserver", "-b", "100", "--", "true", options=("-RHl", "here"))
-    seen: Callable[[], tuple[list[str], str]] = lambda: (  # noqa: E731
-        sorted(os.listdir(f"/proc/{running.pid}/fd")),
-        Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text(),
-    )
-    running.talk()
-    before = eventually(lambda: seen()[1] == "" and seen())
-    for number in range(1000):
-        with running.connect() as client:
-            if number % 10:
-                received(client)
-            else:  # a reset at once: it may be gone before it is accepted
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    running.talk()
-    eventually(lambda: seen() == before, what="descriptors and children as before")
-
-
-def test_programs_of_ours_run_in_the_same_process(place: Place) -> None:
-    running = serve(place, "tcpserver", "--", "recordio", "sh", "-c", "echo $PPID; cat")
-    parent = running.talk().split()[0]
-    assert int(parent) == running.pid  # no process of its own for recordio
-    assert "tcpserver: end PID status 0" in running.ended()
-    eventually(lambda: running.log.read_bytes().count(b" > [EOF]\n") == 1)
-
-
-def test_a_program_of_ours_sees_what_any_program_would(place: Place) -> None:
-    rules(place, b'127.:allow,A="1"')
-    check = place.world.bin / "tcprulescheck"
-    running = serve(place, "tcpserver", "-x", "rules.cdb", "--", check, "rules.cdb")
-    assert running.talk() == b"rule 127.:\nset environment variable A=1\nallow connection\n"
-    running = serve(place, "tcpserver", "--", check)
-    running.talk()
-    assert "tcprulescheck: usage: tcprulescheck rules.cdb" in running.ended()
-    assert "tcpserver: end PID status 25600" in running.lines()
 
 
 @pytest.mark.root
@@ -454,15 +229,6 @@ def test_small_packets(place: Place, server: str, delay: str, shown: bytes) -> N
     ask = "import socket; s = socket.socket(fileno=0); print(s.getsockopt(6, 1), flush=True); s.detach()"
     running = serve(place, server, delay, "-oO", "-b5", "-t", "1", "--", "/usr/bin/python3", "-c", ask)
     assert running.talk() == shown
-
-
-def test_a_closed_log_is_no_reason_to_stop(place: Place) -> None:
-    command = f"exec {place.world.bin}/tcpserver -1vRHlx 127.0.0.1 0 echo ran 2>&-"
-    running = place.start("sh", "-c", command, stdout=subprocess.PIPE)
-    assert running.process.stdout is not None
-    port = int(running.process.stdout.readline())
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
-        assert received(client) == b"ran\n"
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,10 @@
 import pytest
 
 from tests.support.lookups import CLIENT, Net, wire
-from tests.support.tcp import SERVERS
+from tests.support.tcp import both
 from tests.support.world import Place
 
 pytestmark = pytest.mark.root
-both = pytest.mark.parametrize("server", SERVERS)
 
 
 @both
