@@ -10,7 +10,7 @@ from pysvc.programs import PROGRAMS
 SCAN = "/service"
 LEDGER = ".pysvc-installed"  # in the bin directory
 _LAUNCHER = re.compile(
-    rb"#![^\n]+ -IS\nimport sys; sys\.path \+= \[[^\n]*\]\n"
+    rb"#![^\n]+ -IS(?:Xutf8)?\nimport sys; sys\.path \+= \[[^\n]*\]\n"
     rb'from pysvc\.launch import start; start\("\w+", "[^"\n]+", __file__\)\n'
 )
 

@@ -1,10 +1,11 @@
 """The files by which programs are started: three lines of Python for a bare interpreter
 
-    #!/usr/bin/python3.11 -IS
+    #!/usr/bin/python3.11 -ISXutf8
     import sys; sys.path += ['/opt/mail/lib/python3.11/site-packages']
     from pysvc.launch import start; start("pysvc", "svok", __file__)
 
 -I and -S: nothing in the environment, in the current directory or in site hooks decides what runs.
+-X utf8: nor does the locale decide what arguments are; with EUC-JP or GB18030 not every byte comes through.
 Launchers of one installation share their first two lines; by that one program knows that another is
 its own and can be run without a new interpreter.
 """
@@ -12,6 +13,7 @@ its own and can be run without a new interpreter.
 import os
 import stat
 
+FLAGS = "-ISXutf8"  # a first line passes one argument
 LONGEST = 4096  # bytes of a file looked at; no launcher comes near
 
 
@@ -28,7 +30,7 @@ class Launcher:
 
 def header(interpreter: str, path: list[str]) -> bytes:
     """The two lines that all launchers of one installation share."""
-    return os.fsencode(f"#!{interpreter} -IS\nimport sys; sys.path += {path!r}\n")
+    return os.fsencode(f"#!{interpreter} {FLAGS}\nimport sys; sys.path += {path!r}\n")
 
 
 def last_line(package: str, name: str) -> bytes:

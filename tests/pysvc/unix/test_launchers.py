@@ -1,10 +1,12 @@
 """Which files are launchers of this installation"""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from pysvc.unix import launchers
+from tests.support.world import Place
 
 HEADER = launchers.header("/usr/bin/python3", ["/opt/mail/lib"])
 SVOK = HEADER + launchers.last_line("pysvc", "svok")
@@ -61,3 +63,26 @@ def test_a_file_that_changes_is_read_again(own: Path) -> None:
 def test_nothing_is_ours_without_a_launcher(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(launchers, "_own", None)
     assert launchers.recognise(str(own / "svok")) is None
+
+
+@pytest.fixture
+def odd_locale(place: Place) -> dict[str, str]:
+    """The environment for a locale in which not every byte is a character or part of one."""
+    try:
+        made = place.run("localedef", "-c", "--no-archive", "-i", "POSIX", "-f", "EUC-JP", place.path / "odd")
+    except FileNotFoundError:
+        pytest.skip("no localedef")
+    if not (place.path / "odd").exists():
+        pytest.skip(made.stderr.decode())
+    return {"LOCPATH": str(place.path), "LC_ALL": "odd"}
+
+
+@pytest.mark.parametrize("word", [b"x\x90\xcc", b"x\xff\xfe~\xf5", b"\xc3\xa9"])
+def test_arguments_are_bytes_whatever_the_locale(
+    place: Place, odd_locale: dict[str, str], word: bytes
+) -> None:
+    done = place.run("svok", word, env=odd_locale)
+    assert done.stderr == b"svok: fatal: unable to chdir to " + word + b": file does not exist\n"
+    env = {**odd_locale, "V": os.fsdecode(word)}
+    done = place.run("envuidgid", "root", "sh", "-c", 'echo "$1 $V"', "sh", word, env=env)
+    assert done.stdout == word + b" " + word + b"\n"
