@@ -13,7 +13,7 @@ from pymail.formats import assign
 from pymail.unix.home import Home
 from pysvc.formats import cdb
 from pysvc.unix.files import read_all, sync_directory, write_all
-from pysvc.unix.strerr import Fatal, trying_to
+from pysvc.unix.strerr import Fatal, failing_as
 
 SOURCE, TARGET, NEW = "users/assign", "users/cdb", "users/cdb.tmp"
 
@@ -21,11 +21,11 @@ SOURCE, TARGET, NEW = "users/assign", "users/cdb", "users/cdb.tmp"
 def main(argv: list[str]) -> int:
     home = Home.of(argv[0])
     os.umask(0o033)
-    with trying_to("chdir"):
+    with failing_as(Fatal("unable to chdir")):
         os.chdir(home.path)
-    with trying_to(f"open {SOURCE}"):
+    with failing_as(Fatal(f"unable to open {SOURCE}")):
         source = os.open(SOURCE, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with trying_to(f"read {SOURCE}"):
+    with failing_as(Fatal(f"unable to read {SOURCE}")):
         text = read_all(source)
     try:
         entries = assign.parse(text)
@@ -36,12 +36,12 @@ def main(argv: list[str]) -> int:
 
 
 def _replace(database: bytes) -> None:
-    with trying_to(f"open {NEW}"):
+    with failing_as(Fatal(f"unable to open {NEW}")):
         new = os.open(NEW, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-    with trying_to(f"write {NEW}"):
+    with failing_as(Fatal(f"unable to write {NEW}")):
         write_all(new, database)
         os.fsync(new)
         os.close(new)
-    with trying_to(f"move {NEW} to {TARGET}"):
+    with failing_as(Fatal(f"unable to move {NEW} to {TARGET}")):
         os.rename(NEW, TARGET)
         sync_directory("users")

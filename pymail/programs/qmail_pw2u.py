@@ -25,7 +25,7 @@ from pymail.formats import control, pw2u
 from pymail.unix.home import Home
 from pysvc.unix.files import read_all, read_file, write_all
 from pysvc.unix.options import BadOption, options
-from pysvc.unix.strerr import PERMANENT, Fatal, trying_to
+from pysvc.unix.strerr import PERMANENT, Fatal, failing_as
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,21 +37,21 @@ IGNORE, REQUIRE, SKIP = "H", "h", "o"  # what to do about homes
 def main(argv: list[str]) -> int:
     home = Home.of(argv[0])
     rules, homes = read_options(argv)
-    with trying_to("chdir"):
+    with failing_as(Fatal("unable to chdir")):
         os.chdir(home.path)
-    with trying_to("read controls"):
+    with failing_as(Fatal("unable to read controls")):
         include = optional("users/include")
         rules.include = None if include is None else control.keys(include)
         rules.exclude = control.keys(optional("users/exclude") or b"")
         rules.names = control.mapping(optional("users/mailnames") or b"")
         subusers, append = (optional(f"users/{name}") or b"" for name in ("subusers", "append"))
-    with trying_to("read input"):
+    with failing_as(Fatal("unable to read input")):
         passwd = read_all(0)
     try:
         text = b"".join(assignments(rules, homes, passwd, subusers))
     except pw2u.Unknown as unknown:
         raise Fatal(os.fsdecode(unknown.args[0])) from None
-    with trying_to("write output"):
+    with failing_as(Fatal("unable to write output")):
         write_all(1, text + append + b".\n")
     return 0
 
@@ -99,7 +99,7 @@ def owns_home(account: pw2u.Account, homes: str) -> bool:
     """Whether an account may get mail, as far as its home tells."""
     if homes == IGNORE:
         return True
-    with trying_to(f"stat {os.fsdecode(account.home)}"):
+    with failing_as(Fatal(f"unable to stat {os.fsdecode(account.home)}")):
         try:
             return os.stat(account.home).st_uid == account.number
         except FileNotFoundError:

@@ -29,7 +29,7 @@ from pymail.unix.spool import Spool
 from pysvc.formats import ip
 from pysvc.unix import tcp
 from pysvc.unix.files import BLOCK, blocks
-from pysvc.unix.strerr import Fatal
+from pysvc.unix.strerr import Fatal, failing_as
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,17 +47,9 @@ VERDICT = {b"K": 0, b"Z": 71, b"D": 31}
 SOCKET_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
-class ending:
+def ending(code: int) -> failing_as:
     """`with ending(54):` turns an OSError into that exit code; nothing is said."""
-
-    def __init__(self, code: int) -> None:
-        self._code = code
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise Fatal("", self._code) from error
+    return failing_as(Fatal("", code))
 
 
 def main(argv: list[str]) -> int:

@@ -41,7 +41,7 @@ from pymail.unix.home import Home
 from pymail.unix.record import Record
 from pysvc import launch
 from pysvc.unix import lock, signals
-from pysvc.unix.strerr import TEMPORARY, Fatal
+from pysvc.unix.strerr import TEMPORARY, Fatal, failing_as
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,17 +58,9 @@ class CannotStart(Exception):
     """Why there is nothing to be done at all."""
 
 
-class cannot:
+def cannot(doing: str) -> failing_as:
     """`with cannot("open mutex"):` turns an error into that CannotStart."""
-
-    def __init__(self, doing: str) -> None:
-        self.text = f"unable to {doing}"
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if isinstance(error, (OSError, Fatal, Missing)):
-            raise CannotStart(self.text) from error
+    return failing_as(CannotStart(f"unable to {doing}"), (OSError, Fatal, Missing))
 
 
 class Sender:

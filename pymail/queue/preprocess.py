@@ -15,6 +15,7 @@ from pymail.unix.background import side_by_side
 from pymail.unix.record import Record
 from pysvc.formats.number import scan
 from pysvc.unix.files import blocks, sync_directory, write_all
+from pysvc.unix.strerr import failing_as
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,19 +28,6 @@ class Trouble(Exception):
     """Why a message stays in todo/ until the next scan."""
 
 
-class trouble:
-    """`with trouble("unable to open todo/7"):` turns an OSError into that Trouble."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise Trouble(self.text) from error
-
-
 class Output:
     """A new file of a message: info, or the recipients on one channel."""
 
@@ -50,7 +38,7 @@ class Output:
         self.path = path
         self._text: list[bytes] = []
         self._size = 0
-        with trouble(f"unable to create {path}"):
+        with failing_as(Trouble(f"unable to create {path}")):
             self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
     def write(self, record: bytes) -> None:
@@ -61,13 +49,13 @@ class Output:
 
     def flush(self) -> None:
         """Raises Trouble."""
-        with trouble(f"trouble writing to {self.path}"):
+        with failing_as(Trouble(f"trouble writing to {self.path}")):
             write_all(self._fd, b"".join(self._text))
         self._text, self._size = [], 0
 
     def sync(self) -> None:
         """Raises Trouble."""
-        with trouble(f"trouble fsyncing {self.path}"):
+        with failing_as(Trouble(f"trouble fsyncing {self.path}")):
             os.fsync(self._fd)
 
     def close(self) -> None:
@@ -95,18 +83,18 @@ class Message:
     def open(self) -> bool:
         """Whether it is still in todo/. Raises Trouble."""
         todo, mess = flat_path("todo", self.number), split_path("mess", self.number)
-        with trouble(f"unable to open {todo}"):
+        with failing_as(Trouble(f"unable to open {todo}")):
             try:
                 self._source = os.open(todo, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
                 return False  # it has been delivered since the directory was read
-        with trouble(f"unable to stat {mess}"):
+        with failing_as(Trouble(f"unable to stat {mess}")):
             self._size = os.stat(mess).st_size
         return True
 
     def read_single(self, rewriter: Rewriter) -> Single | None:
         """Itself as a Single, if it is one and no earlier attempt has left files. Raises Trouble."""
-        with trouble(f"trouble reading {flat_path('todo', self.number)}"):
+        with failing_as(Trouble(f"trouble reading {flat_path('todo', self.number)}")):
             content = os.pread(self._source, LONGEST, 0)
         found = single(self.number, content, self._size)
         if found is None or self._has_info():
@@ -117,7 +105,7 @@ class Message:
 
     def _has_info(self) -> bool:
         path = split_path("info", self.number)
-        with trouble(f"unable to stat {path}"):
+        with failing_as(Trouble(f"unable to stat {path}")):
             return exists(path)
 
     def write(self, rewriter: Rewriter, record: Record) -> None:
@@ -138,7 +126,7 @@ class Message:
         """Remove what an earlier attempt left, or a qmail-send that died."""
         for kind in (*CHANNELS, "info"):
             path = split_path(kind, self.number)
-            with trouble(f"unable to unlink {path}"):
+            with failing_as(Trouble(f"unable to unlink {path}")):
                 try:
                     os.unlink(path)
                 except FileNotFoundError:
@@ -154,7 +142,7 @@ class Message:
     def _copy(self, info: Output, rewriter: Rewriter, record: Record) -> None:
         todo = flat_path("todo", self.number)
         uid = pid = 0
-        with trouble(f"trouble reading {todo}"):
+        with failing_as(Trouble(f"trouble reading {todo}")):
             for kind, payload in _records(self._source):
                 if kind == b"T":
                     self._add(*rewriter.rewrite(payload))
@@ -219,7 +207,7 @@ def make_durable(messages: list[Message]) -> list[Message]:
 
     def sync_names(directory: str) -> None:
         try:
-            with trouble(f"trouble fsyncing {directory}"):
+            with failing_as(Trouble(f"trouble fsyncing {directory}")):
                 sync_directory(directory)
         except Trouble as error:
             for message in messages:

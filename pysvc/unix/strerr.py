@@ -104,17 +104,19 @@ class unable_to:
             raise Fatal(f"unable to {self.doing}: {reason(error)}", self.code, self.kind) from error
 
 
-class trying_to:
-    """As unable_to, for the programs whose classic message gives no reason."""
+class failing_as:
+    """`with failing_as(Fatal("unable to open x")):` raises that in place of an OSError, or of `causes`."""
 
-    def __init__(self, doing: str) -> None:
-        self.doing = doing
+    def __init__(
+        self, failure: Exception, causes: "type[Exception] | tuple[type[Exception], ...]" = OSError
+    ) -> None:
+        self.failure, self.causes = failure, causes
 
     def __enter__(self) -> None: ...
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise Fatal(f"unable to {self.doing}") from error
+        if isinstance(error, self.causes):
+            raise self.failure from error
 
 
 def synopsis(manual: str | None) -> str:
