@@ -1,7 +1,7 @@
 """pysvc - install these programs, and say what they are
 
 Synopsis:    pysvc install [--bin DIR] | uninstall [--bin DIR] | programs | manual PROGRAM
-             | status [--json] [DIR]... | top [DIR]... | new NAME -- COMMAND...
+             | status [--json] [DIR]... | top [DIR]... | deaths [--clear] DIR... | new NAME -- COMMAND...
 Verbs:       install     make the launchers of all daemontools and ucspi-tcp programs in DIR (root's
                          default: /usr/local/bin); as root also an empty /service, as the original's
                          installation does. It can be repeated; what somebody else changed stays
@@ -10,7 +10,8 @@ Verbs:       install     make the launchers of all daemontools and ucspi-tcp pro
              manual      print a program's manual
              status      show services: state, CPU, memory, last death, last log lines. DIR is a service or a
                          directory of services (the one beside this installation's bin, or /service)
-             top         the same, again and again
+             top         the same, again and again, with what is used now of the CPU; q ends it
+             deaths      show when and of what services with a file max-death-tally have died; --clear forgets
              new         write a service directory, run script and log service, and say what was written
 Exit codes:  0; 1 something was kept as it is, or a service is not as it should be; 100 wrong usage,
              or this place cannot serve; 111 trouble
@@ -29,7 +30,7 @@ from pysvc.installation.removal import take_back
 from pysvc.launch import leave, run
 from pysvc.programs import PROGRAMS
 from pysvc.unix.strerr import PERMANENT, Fatal, unable_to
-from pysvc.views.commands import new_command, status_command, top_command
+from pysvc.views.commands import deaths_command, new_command, status_command, top_command
 
 ROOT_BIN = "/usr/local/bin"
 
@@ -42,7 +43,7 @@ def default_bin(folder: str | None) -> str:
 
 
 @click.group(
-    commands=[status_command, top_command, new_command, *reference("pysvc", PROGRAMS)],
+    commands=[status_command, top_command, deaths_command, new_command, *reference("pysvc", PROGRAMS)],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="pysvc")

@@ -1,18 +1,24 @@
 """Everything that is known of one service"""
 
+import errno
 import os
+import shlex
 import time
 from typing import Any
-
-import psutil
 
 from pysvc.formats import state, tai64n, tally
 from pysvc.formats.status import WANT_DOWN, WANT_UP
 from pysvc.supervision import waiting
+from pysvc.unix import fifo
 from pysvc.unix.files import read_all, read_file
+from pysvc.unix.strerr import reason
+from pysvc.views.processes import Processes
 
+TALLY = "supervise/death_tally"
 WANTS = {WANT_UP: "up", WANT_DOWN: "down"}
 TAIL = 4096  # bytes of a log, and of its run script, that are looked at
+LINE = 200   # bytes of a log looked at for each line, where more are asked for
+NO_READER = (errno.ENXIO, errno.ENOENT)  # a fifo that nobody reads, or none
 
 
 def services(scan: str) -> list[str]:
@@ -25,29 +31,30 @@ def services(scan: str) -> list[str]:
     return found
 
 
-def examine(directory: str, lines: int) -> dict[str, Any]:
+def examine(directory: str, lines: int, processes: Processes) -> dict[str, Any]:
     """One service, as it is shown by --json; times are unix seconds, memory is in bytes.
 
     lines: how many lines of its log.
     """
     found, more = waiting.read(directory)
+    supervised, trouble = answers(directory)
     seen: dict[str, Any] = {
-        "service": directory, "supervised": waiting.alive(directory), "state": "unknown", "pid": None,
+        "service": directory, "supervised": supervised, "state": "unknown", "trouble": trouble, "pid": None,
         "since": None, "seconds": None, "want": None, "paused": False, "death": None,
         "normally": "down" if os.path.exists(f"{directory}/down") else "up", "processes": 0, "cpu": None,
         "memory": None, "ready": None, "finish": None, "deaths": deaths(directory),
         "log": log_tail(directory, lines) if lines else [],
     }  # fmt: skip
-    if not seen["supervised"]:
-        seen["state"] = "not supervised"
+    if not supervised:
+        seen["state"] = "unknown" if trouble else "not supervised"
     elif found is not None:
         seen["state"] = more.doing if more is not None else "up" if found.pid else "down"
         seen.update(pid=found.pid or None, paused=found.paused, want=WANTS.get(found.want, "once"))
         seen.update(since=found.since / 1e9, seconds=found.seconds(time.time_ns()))
-        seen.update(usage(found.pid))
+        seen.update(processes.usage(found.pid))
     if more is not None and more.death is not None:
         seen["death"] = {"time": more.death[0] / 1e9, "cause": state.cause(more.death[1])}
-    if more is not None and seen["supervised"]:
+    if more is not None and supervised:
         seen.update(ready=more.ready / 1e9 if more.ready else None, finish=more.finish or None)
     return seen
 
@@ -55,28 +62,19 @@ def examine(directory: str, lines: int) -> dict[str, Any]:
 def deaths(directory: str) -> list[dict[str, Any]]:
     """What supervise/death_tally remembers, the latest last."""
     try:
-        text = read_file(f"{directory}/supervise/death_tally", tally.LONGEST, follow=False)
+        text = read_file(f"{directory}/{TALLY}", tally.LONGEST, follow=False)
     except OSError:
         return []
     return [{"time": time / 1e9, "cause": state.cause(cause)} for time, cause in tally.entries(text)]
 
 
-def usage(pid: int) -> dict[str, Any]:
-    """CPU seconds and memory of a process and all that it has started."""
+def answers(directory: str) -> tuple[bool, str | None]:
+    """Whether a supervise has the service's `ok` open; what keeps us from telling."""
     try:
-        first = psutil.Process(pid) if pid else None
-        family = [first, *first.children(recursive=True)] if first is not None else []
-    except psutil.Error:
-        return {}
-    cpu, memory, count = 0.0, 0, 0
-    for process in family:
-        try:
-            times = process.cpu_times()
-            memory += process.memory_info().rss
-        except psutil.Error:
-            continue  # it has just ended
-        cpu, count = cpu + times.user + times.system, count + 1
-    return {"processes": count, "cpu": round(cpu, 2), "memory": memory} if count else {}
+        fifo.knock(f"{directory}/supervise/ok")
+    except OSError as error:
+        return False, None if error.errno in NO_READER else f"supervise/ok: {reason(error)}"
+    return True, None
 
 
 def log_tail(directory: str, lines: int) -> list[str]:
@@ -87,9 +85,10 @@ def log_tail(directory: str, lines: int) -> list[str]:
         except OSError:
             continue
         try:
-            begin = max(0, os.fstat(fd).st_size - TAIL)
+            size = max(TAIL, lines * LINE)
+            begin = max(0, os.fstat(fd).st_size - size)
             os.lseek(fd, begin, os.SEEK_SET)
-            text = read_all(fd, TAIL)
+            text = read_all(fd, size)
         except OSError:
             continue
         finally:
@@ -108,8 +107,16 @@ def log_directories(log: str) -> list[str]:
     for line in script.splitlines():
         before, multilog, arguments = line.partition("multilog")
         if multilog and not before.lstrip().startswith("#"):
-            return [os.path.join(log, word) for word in arguments.split() if word[0] in "/."]
+            return [os.path.join(log, word) for word in words(arguments) if word[:1] in ("/", ".")]
     return []
+
+
+def words(arguments: str) -> list[str]:
+    """As a shell would part them, if it can."""
+    try:
+        return shlex.split(arguments)
+    except ValueError:
+        return arguments.split()
 
 
 def readable(line: bytes) -> str:
