@@ -12,7 +12,7 @@ Options:     u up: start it if it is down, restart it when it ends
              h HUP   a ALRM   i INT   t TERM   k KILL
              -w u|d|U|D|r|R  then wait until every service is up, down, up and ready, down with its
                            finish script ended, restarted, or restarted and ready
-             -T ms         wait no longer than so many milliseconds
+             -T ms         wait no longer than so many milliseconds; 0: look once
 Files:       dir/supervise/control   the fifo that supervise reads; a link is not followed, and what is
                                      no fifo is not written. It is full where a supervise, or whoever
                                      has put a fifo of his own there, does not read: that is a warning

@@ -13,8 +13,8 @@ from pysvc.unix.strerr import say, warn
 
 INTERVAL = 0.05  # seconds
 AS_WANTED, FAILED, TIME_OVER, NO_SUPERVISE = 0, 1, 99, 102  # exit codes of s6-svwait
-
-
+STATES = {"u": "up", "U": "ready", "d": "down", "D": "down and finished", "r": "restarted",
+          "R": "restarted and ready"}  # fmt: skip
 WORDS = {FAILED: "it has failed for good", NO_SUPERVISE: "supervise not running"}
 
 
@@ -41,6 +41,8 @@ class Waiting:
                 return AS_WANTED
             rest = INTERVAL if end is None else end - time.monotonic()
             if rest <= 0:
+                for service in left:
+                    say(f"svc: fatal: {service.directory}: not {STATES[service.event]} in {limit} ms")
                 return TIME_OVER
             time.sleep(min(INTERVAL, rest))
 
@@ -51,7 +53,7 @@ class Wanted:
     def __init__(self, directory: str, event: str) -> None:
         self.directory, self.path, self.event = directory, os.path.abspath(directory), event
         self.last_answer: int | None = None
-        found, _ = read(self.path)
+        found = _status(self.path)  # whether or not a state belongs to it
         self.since = found.since if found is not None else 0
         if event in "UR" and not os.path.exists(f"{self.path}/notification-fd"):
             warn("svc", f"{directory}/notification-fd does not exist: waiting for up, not for ready")
@@ -85,9 +87,8 @@ def read(path: str) -> tuple[status.Status | None, state.State | None]:
 
     The directory's owner may have put anything there: no more is read than supervise writes.
     """
-    try:
-        found = status.unpack(files.read_file(f"{path}/supervise/status", status.SIZE, follow=False))
-    except (OSError, status.BadFormat):
+    found = _status(path)
+    if found is None:
         return None, None
     try:
         more = state.unpack(files.read_file(f"{path}/supervise/state", state.LONGEST, follow=False))
@@ -95,6 +96,13 @@ def read(path: str) -> tuple[status.Status | None, state.State | None]:
         return found, None
     # In between the two replacements the one that is not believed is the older one.
     return (found, more) if more.since == found.since else (None, None)
+
+
+def _status(path: str) -> status.Status | None:
+    try:
+        return status.unpack(files.read_file(f"{path}/supervise/status", status.SIZE, follow=False))
+    except (OSError, status.BadFormat):
+        return None
 
 
 def alive(path: str) -> bool:

@@ -10,7 +10,9 @@ import pytest
 from pysvc.engines.attended import Attended
 from pysvc.engines.supervisor import Supervisor
 from pysvc.formats import state as states
+from pysvc.formats import status
 from pysvc.formats.servicefiles import Settings
+from pysvc.supervision import waiting
 from pysvc.supervision.attended import AttendedKeeper
 from pysvc.supervision.keeper import Keeper
 from tests.support.processes import alive
@@ -196,6 +198,27 @@ def test_wait_for_restarted_and_ready(place: Place) -> None:
     svc(place, "-wR", "-T", "200", code=99)
     svc(place, "-t", "-wR")
     assert (doing(x), up(x) != first) == ("ready", True)
+
+
+def test_time_over_is_said_of_each(place: Place) -> None:
+    """0: look once."""
+    x, y = make(place), service(place, "y")
+    place.start("supervise", "y")
+    supervise(place)
+    up(x), up(y)
+    assert svc(place, "-wu", "-T", "0", "y") == b""
+    done = place.run("svc", "-wd", "-T", "0", "x", "y")
+    assert done.returncode == 99
+    assert done.stderr == b"svc: fatal: x: not down in 0 ms\nsvc: fatal: y: not down in 0 ms\n"
+
+
+def test_restart_is_none_because_two_files_are_being_replaced(tmp_path: Path) -> None:
+    """What counts is the time that stood there before, whether or not the state belongs to it just then."""
+    (tmp_path / "supervise").mkdir()
+    (tmp_path / "supervise/status").write_bytes(status.pack(status.Status(5500, 7, False, b"u")))
+    (tmp_path / "supervise/state").write_bytes(states.pack(states.State("up", 4000, 7)))
+    assert waiting.read(str(tmp_path)) == (None, None)
+    assert waiting.Wanted(str(tmp_path), "r").since == 5500
 
 
 def test_wait_without_supervise(place: Place) -> None:
