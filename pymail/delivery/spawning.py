@@ -15,7 +15,7 @@ from pymail.delivery.gathering import Gathering
 from pymail.engines import spawner
 from pymail.engines.spawner import Slots
 from pymail.protocols import together
-from pymail.protocols.spawn import Request, Requests, encode_report
+from pymail.protocols.spawn import Request, Requests, TooLong, encode_report
 from pymail.unix.home import Home
 from pysvc import launch
 from pysvc.unix import descriptors, signals
@@ -114,12 +114,17 @@ class Spawner(Watching):
         return max(0, min(times) - now) * 1000 + 1 if times else None
 
     def _read_requests(self) -> None:
-        """Start what is asked for."""
+        """Start what is asked for; who asks for what makes no sense is heard no longer."""
         data = _read(REQUESTS)
+        try:
+            requests = self._requests.feed(data)
+        except TooLong:
+            data, requests = b"", []
+            _let_go(REQUESTS)
         if not data:
             self.unwatch(REQUESTS)
             self._reading = False
-        for request in self._requests.feed(data):
+        for request in requests:
             self._start(request)
 
     def _start(self, request: Request) -> None:
@@ -305,6 +310,11 @@ def _say(data: bytes) -> None:
     try:
         write_all(REPORTS, data)
     except OSError:
-        null = os.open("/dev/null", os.O_WRONLY)
-        os.dup2(null, REPORTS)
-        os.close(null)
+        _let_go(REPORTS)
+
+
+def _let_go(fd: int) -> None:
+    """Leave nobody at the other end, nor the number to anybody else."""
+    null = os.open("/dev/null", os.O_RDWR)
+    os.dup2(null, fd)
+    os.close(null)

@@ -8,7 +8,12 @@ delnum is the number of a slot, and slot 0 makes \\0 the first byte of a frame: 
 not be split at zero bytes. Source: qmail INTERNALS; qmail-send.c del_dochan, spawn.c getcmd.
 """
 
-LONGEST_REPORT = 10000  # bytes kept of a report, delnum and letter included
+LONGEST_REPORT = 10000    # bytes kept of a report, delnum and letter included
+LONGEST_REQUEST = 131072  # bytes of a request that has not come to its end; addresses have at most 1002
+
+
+class TooLong(Exception):
+    """No qmail-send asks for this, and nothing that follows can be understood."""
 
 
 class Request:
@@ -39,7 +44,7 @@ class Requests:
         self._partial = b""
 
     def feed(self, data: bytes) -> list[Request]:
-        """The requests that `data` completes."""
+        """The requests that `data` completes. Raises TooLong: who reads may be root, who writes is not."""
         frames = self._partial + data
         complete = []
         start = 0
@@ -47,6 +52,8 @@ class Requests:
             messid, sender, recipient, _ = frames[start + 1 : end].split(b"\0")
             complete.append(Request(frames[start], messid, sender, recipient))
             start = end
+        if len(frames) - start > LONGEST_REQUEST:
+            raise TooLong
         self._partial = frames[start:]
         return complete
 

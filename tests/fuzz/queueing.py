@@ -157,7 +157,8 @@ TABLE = b"".join(bytes([127, 0, 0, n, n, 0, 0, 0]) + n.to_bytes(4, "little") + b
 RECORDS = b"Fa@b\0Tc@here.test\0Dx%y@hack.test\0T\0"
 
 QUEUE = {
-    "spawn-requests": Parser(spawn_requests, [b"\0001/5\0a@b\0c@d\0", b"\x05/5\0\0x\0"], (b"\0", b"/", b"@")),
+    "spawn-requests": Parser(spawn_requests, [b"\0001/5\0a@b\0c@d\0", b"\x05/5\0\0x\0"], (b"\0", b"/", b"@"),
+                             (spawn.TooLong,), holds=132 * KIB),
     "spawn-reports": Parser(spawn_reports, [b"\0Kok\0", b"\xffDno\0"], (b"\0", b"K", b"Z"), holds=12 * KIB),
     "local-output": Parser(local_output, [b"did 1+0+0\n"], (b"\0", b"\n"), holds=4 * KIB),
     "remote-output": Parser(remote_output, [b"r\0Kok\0", b"hno\0Dno\0"], (b"\0", b"r", b"h", b"s", b"K",

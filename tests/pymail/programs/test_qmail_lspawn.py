@@ -9,7 +9,7 @@ from pymail.protocols.spawn import encode_request
 from pysvc.formats import cdb
 from tests.support import spawners
 from tests.support.homes import GROUP_IDS, USER_IDS, group_of, rooted_home
-from tests.support.spawners import MESSAGE, Instance, script, start_rooted
+from tests.support.spawners import MESSAGE, PATIENCE, Instance, script, start_rooted
 from tests.support.world import TESTER_GROUP, Place, eventually
 
 
@@ -128,6 +128,21 @@ def test_slot_in_use(instance: Instance) -> None:
     assert client.report() == (7, b"ZInternal error: delnum in use. (#4.3.5)\n")
     (instance.path / "go").write_text("\n")
     assert client.report() == (7, b"K")
+
+
+def test_a_request_without_end(instance: Instance) -> None:
+    """It is heard no longer; what was asked for before is done and reported."""
+    instance.local("read line <go; echo delivered")
+    os.mkfifo(instance.path / "go")
+    instance.place.own()
+    client = instance.start()
+    client.ask(b"joe@host")
+    with pytest.raises(BrokenPipeError):
+        while True:
+            client.send(b"x" * 10000)
+    (instance.path / "go").write_text("\n")
+    assert client.report() == (0, b"Kdelivered\n")
+    assert client.process.wait(PATIENCE) == 0
 
 
 def test_requests_split_anywhere(instance: Instance) -> None:

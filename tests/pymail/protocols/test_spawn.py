@@ -1,9 +1,18 @@
 """Frames between qmail-send and the spawners"""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pymail.protocols.spawn import LONGEST_REPORT, Reports, Requests, encode_report, encode_request
+from pymail.protocols.spawn import (
+    LONGEST_REPORT,
+    LONGEST_REQUEST,
+    Reports,
+    Requests,
+    TooLong,
+    encode_report,
+    encode_request,
+)
 
 FIELD = st.binary(max_size=20).map(lambda data: data.replace(b"\0", b""))
 DELNUM = st.integers(0, 255)
@@ -37,6 +46,18 @@ def test_requests_survive_any_split(requests: list[tuple[int, bytes, bytes, byte
     stream = b"".join(encode_request(*request) for request in requests)
     found = [request for part in pieces(stream, size) for request in decoder.feed(part)]
     assert [(r.delnum, r.messid, r.sender, r.recipient) for r in found] == requests
+
+
+@pytest.mark.parametrize("size", [1000, LONGEST_REQUEST, LONGEST_REQUEST + 1])
+def test_a_request_without_end(size: int) -> None:
+    """Whoever sends it cannot make a spawner grow."""
+    decoder, endless = Requests(), b"\0" + b"x" * 2 * LONGEST_REQUEST
+    fed = 0
+    with pytest.raises(TooLong):
+        for part in pieces(endless, size):
+            decoder.feed(part)
+            fed += len(part)
+    assert fed <= LONGEST_REQUEST < fed + size
 
 
 @given(st.lists(st.tuples(DELNUM, FIELD)), st.integers(1, 30))
