@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
             os.chdir(argv[1])
     preloaded.load()
     title.set_title(argv)  # free here: what it needs is loaded for the children
-    signals.attend(signals.SIGCHLD)
+    signals.heed(signals.SIGCHLD)
     signals.block(CHANGED, LOOK)  # taken by pause alone; the children unblock them
     notice_changes()
     scanner = Scanner()

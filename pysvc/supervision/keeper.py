@@ -52,7 +52,7 @@ class Keeper:
         self.directory = directory
         self.watched = -1   # a descriptor that becomes readable when the child dies
         self.stale = False  # supervise/status does not say what is so
-        signals.attend(signals.SIGCHLD)
+        signals.unblock(signals.SIGCHLD)
         with unable_to(f"chdir to {directory}"):
             os.chdir(directory)
         with unable_to(f"stat {directory}/down"):
@@ -85,7 +85,8 @@ class Keeper:
 
     def keep(self) -> None:
         """Serve until told to exit. Raises Attend."""
-        if not launch.frozen():
+        if not launch.frozen():  # by svscan, which has done both
+            signals.heed(signals.SIGCHLD)
             launch.freeze()
         going = self.act(self.supervisor.begin())
         while going and self.act(self.deaths()) and self.act(self.command()):

@@ -74,14 +74,13 @@ def unblock(*numbers: int) -> None:
     _signal.pthread_sigmask(_signal.SIG_UNBLOCK, numbers)
 
 
-def attend(number: int) -> None:
-    """Undo what whoever started this process may have done: ignore a signal, or block it.
+def heed(number: int) -> None:
+    """A signal that whoever started this process ignored: the default again.
 
     Where SIGCHLD is ignored no child leaves a wait status.
     """
     if _signal.getsignal(number) == _signal.SIG_IGN:
         default(number)
-    unblock(number)
 
 
 def wait(numbers: "Iterable[int]", seconds: float) -> int:
