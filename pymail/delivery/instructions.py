@@ -112,9 +112,8 @@ def _command(command: bytes, env: dict[bytes, bytes], message: Message) -> int:
     """Run a command on the message, from its beginning: 0 or SKIP_REST. Fatal for any other end."""
     message.rewind()
     try:
-        pid = os.posix_spawn(
-            SHELL, [SHELL, b"-c", command], {**os.environb, **env}, setsigdef=SURVIVED
-        )
+        whole = environment.named({**os.environb, **env})
+        pid = os.posix_spawn(SHELL, [SHELL, b"-c", command], whole, setsigdef=SURVIVED)
     except OSError as error:
         trouble = "fork" if error.errno in NO_CHILD else "run /bin/sh"
         raise refusal(f"Unable to {trouble}: {reason(error)}. (#4.3.0)") from None

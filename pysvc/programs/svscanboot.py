@@ -28,7 +28,7 @@ def main(argv: list[str]) -> int:
     if argv[1:] != TITLE:
         # A process's title has the room that its arguments had when it began: begin again with enough.
         with unable_to(f"run {argv[0]}"):
-            os.execve(argv[0], [argv[0], *TITLE], os.environb)
+            os.execv(argv[0], [argv[0], *TITLE])
     title.load()  # it finds the arguments by where the environment lies, which must not have changed
     services = arrange(os.path.dirname(os.path.realpath(argv[0])))
     with unable_to("open /dev/null"):

@@ -208,7 +208,7 @@ class AttendedKeeper(Keeper):
     def _become_finish(self) -> int:
         with unable_to(f"start {self.directory}/finish"):
             os.setsid()
-            os.execve("./finish", ["./finish", *self.ended], os.environb)
+            os.execv("./finish", ["./finish", *self.ended])
 
 
 def _clock() -> int:

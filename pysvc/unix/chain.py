@@ -9,7 +9,7 @@ that of the classic programs, which differs from execvp in the errors it remembe
 import errno
 import os
 
-from pysvc.unix import launchers, signals
+from pysvc.unix import environment, launchers, signals
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def run(
     Raises OSError: why nothing could be run.
     """
     if env is not None:
-        env = _named(env)
+        env = environment.named(env)
     refused = errno.ENOENT  # a number: an exception would hold the frames of this program
     for path in candidates(argv[0]):
         launcher = launchers.recognise(path)
@@ -77,18 +77,13 @@ def run(
     raise OSError(refused, os.strerror(refused), argv[0])
 
 
-def _named(env: dict[bytes, bytes]) -> dict[bytes, bytes]:
-    """An environment as execve takes it: without a variable that has no name."""
-    return {name: value for name, value in env.items() if name} if b"" in env else env
-
-
 def spawn(argv: list[str], env: dict[bytes, bytes], fd: int) -> int:
     """Start a program of others as a child, with a connection as descriptors 0 and 1; its pid.
 
     The kernel makes the child without a copy of this process. Raises OSError: why it could not be run.
     """
     actions = [(os.POSIX_SPAWN_DUP2, fd, 0), (os.POSIX_SPAWN_DUP2, fd, 1)]
-    env = _named(env)
+    env = environment.named(env)
     for path in candidates(argv[0]):
         try:
             return os.posix_spawn(

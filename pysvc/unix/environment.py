@@ -31,6 +31,11 @@ def current() -> dict[bytes, bytes]:
     return dict(os.environb._data)  # type: ignore[attr-defined]
 
 
+def named(env: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """An environment as the interpreter hands it to execve: without a variable that has no name (`=x=y`)."""
+    return {name: value for name, value in env.items() if name} if b"" in env else env
+
+
 def replace(env: dict[bytes, bytes]) -> None:
     """Make `env` the whole environment of this process, and its TZ the time zone.
 

@@ -28,7 +28,7 @@ def run(path: str) -> "NoReturn":
         program = _own_program(os.fsdecode(command.words[0]))
         if env is not None and program is not None and _redirected(command.stderr_to_stdout):
             chain.run([program, *map(os.fsdecode, command.words[1:])], env)
-    os.execve(path, [path], os.environb)
+    os.execv(path, [path])
 
 
 def _only_execs(path: str) -> runscript.Exec | None:

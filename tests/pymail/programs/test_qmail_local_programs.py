@@ -64,7 +64,7 @@ USER=joe
 
 def test_environment(joe: Mailbox) -> None:
     joe.write(".qmail-a-default", '|env | grep -v "^$" | grep -v UFLINE | sort; printf %s "$UFLINE"\n')
-    env = {"INHERITED": "yes", "LC_ALL": "C"}
+    env = {"INHERITED": "yes", "LC_ALL": "C", "": "nobody=can pass that on"}
     code, said = joe.deliver(ext="a-B.c", local="Joe-a-B.c", sender="a b@there", env=env)
     lines = said.decode().splitlines(keepends=True)
     others = ("PATH=", "PWD=", "LC_ALL=", "OLDPWD=", "_=", "SHLVL=")

@@ -260,6 +260,7 @@ def test_script_with_a_shell(place: Place, run: str) -> None:
 ENVIRONMENTS: list[dict[str, str]] = [
     {}, {"PWD": "/nowhere", "OLDPWD": "/etc"}, {"PWD": "{here}/link/x"}, {"PWD": "x"}, {"A-B": "1", "C": "2"},
     {"IFS": "x"}, {"OPTIND": "7"}, {"PPID": "1"}, {"LINENO": "3", "PS1": "a", "ENV": "/x", "_": "y", "E": ""},
+    {"": "x=y", "A": "1"},
 ]  # fmt: skip
 
 
