@@ -19,7 +19,7 @@ from pymail.protocols.spawn import Request, Requests, TooLong, encode_report
 from pymail.unix.home import Home
 from pysvc import launch
 from pysvc.unix import descriptors, signals
-from pysvc.unix.files import BLOCK, write_all
+from pysvc.unix.files import BLOCK, read_once, write_all
 from pysvc.unix.strerr import TEMPORARY, Fatal
 from pysvc.unix.watching import Watching
 from pysvc.workers.pool import Pool, Work
@@ -115,7 +115,7 @@ class Spawner(Watching):
 
     def _read_requests(self) -> None:
         """Start what is asked for; who asks for what makes no sense is heard no longer."""
-        data = _read(REQUESTS)
+        data = read_once(REQUESTS)
         try:
             requests = self._requests.feed(data)
         except TooLong:
@@ -295,14 +295,6 @@ class Spawner(Watching):
 def _parted(answer: bytes | None) -> tuple[int, bytes]:
     """A worker's exit code, and what it has said."""
     return CRASH if answer is None else (answer[0], answer[1:])
-
-
-def _read(fd: int) -> bytes:
-    """What is there to read; b"" at the end, and where nothing can be read."""
-    try:
-        return os.read(fd, BLOCK)
-    except OSError:
-        return b""
 
 
 def _say(data: bytes) -> None:

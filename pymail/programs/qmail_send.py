@@ -41,6 +41,7 @@ from pymail.unix.home import Home
 from pymail.unix.record import Record
 from pysvc import launch
 from pysvc.unix import lock, signals
+from pysvc.unix.files import read_once
 from pysvc.unix.strerr import TEMPORARY, Fatal, failing_as
 
 TYPE_CHECKING = False
@@ -309,10 +310,7 @@ def _exclude_others() -> None:
 
 def _slots(fd: int) -> int:
     """How many deliveries a spawner can run at a time: the first byte it sends."""
-    try:
-        hello = os.read(fd, 1)
-    except OSError:
-        hello = b""
+    hello = read_once(fd, 1)
     if not hello:
         raise CannotStart("hath the daemon spawn no fire?")
     return hello[0]

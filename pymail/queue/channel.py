@@ -17,6 +17,7 @@ from pymail.queue.direct import Direct, Single
 from pymail.queue.layout import messid, split_path
 from pymail.queue.recipients import channel_path, exists, mark_done, read_info
 from pymail.queue.shared import Shared
+from pysvc.unix.files import read_once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -182,10 +183,7 @@ class Channel:
 
     def read_reports(self, now: int) -> None:
         """Take the reports that are there. Raises Lost."""
-        try:
-            data = os.read(self.read_fd, BLOCK)
-        except OSError:
-            data = b""
+        data = read_once(self.read_fd, BLOCK)
         if not data:
             self._lose()
         ended = []

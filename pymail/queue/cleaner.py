@@ -3,10 +3,9 @@
 Commands go out together; the answers come one byte each in the order of the commands.
 """
 
-import os
 
 from pymail.queue.layout import flat_path
-from pysvc.unix.files import write_all
+from pysvc.unix.files import read_once, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,10 +57,7 @@ class Cleaner:
 
     def read(self) -> None:
         """Take the answers that are there. Raises Lost."""
-        try:
-            answers = os.read(self.fd, ANSWERS)
-        except OSError:
-            answers = b""
+        answers = read_once(self.fd, ANSWERS)
         if not answers:
             self._lose()
         answered, self._asked = self._asked[: len(answers)], self._asked[len(answers) :]

@@ -22,6 +22,14 @@ def write_all(fd: int, data: "bytes | memoryview") -> None:
         data = memoryview(data)[written:]
 
 
+def read_once(fd: int, size: int = BLOCK) -> bytes:
+    """What one read brings; b"" at the end, and where nothing can be read."""
+    try:
+        return os.read(fd, size)
+    except OSError:
+        return b""
+
+
 def read_all(fd: int, limit: int | None = None) -> bytes:
     """Read to the end of the file, or `limit` bytes if that comes first. Raises OSError."""
     parts: list[bytes] = []
