@@ -1,9 +1,11 @@
 """Service directories, and what can be seen of them from outside"""
 
+import subprocess
 from pathlib import Path
 
 from pysvc.formats import status
-from tests.support.world import Place, eventually
+from tests.support.processes import children, command_line, process_state
+from tests.support.world import Place, Running, eventually
 
 SLEEP = "#!/bin/sh\nexec sleep 1000\n"
 
@@ -43,3 +45,23 @@ def up(path: Path, but: int = 0) -> int:
 
 def down(path: Path) -> None:
     eventually(lambda: state(path).pid == 0, what=f"{path} down")
+
+
+def lines(path: Path) -> list[str]:
+    """Those of a file, none where it is not there."""
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def scanning(place: Place, **options: object) -> Running:
+    """svscan over the directory `service`."""
+    return place.start("svscan", "service", **{"stdin": subprocess.DEVNULL, **options})  # type: ignore[arg-type]
+
+
+def supervises(running: Running) -> dict[str, int]:
+    """The pids of a svscan's supervise processes by their argument."""
+    found = {}
+    for pid in children(running.pid):
+        words = command_line(pid).rstrip(b"\0").replace(b"\0", b" ").split()
+        if len(words) > 1 and words[-2].endswith(b"supervise") and process_state(pid) != "Z":
+            found[words[-1].decode()] = pid
+    return found

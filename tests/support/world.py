@@ -229,6 +229,12 @@ def free_port(host: str = "127.0.0.1") -> int:
             return port
 
 
+def first_line(running: Running) -> str:
+    """What a program that was started with a pipe for it says next on its standard error."""
+    assert running.process.stderr is not None
+    return str(running.process.stderr.readline().decode())
+
+
 def eventually(condition: "Callable[[], object]", timeout: float = 20, what: str = "") -> object:
     """Poll until condition() is true and return its value; fail when it takes too long.
 
