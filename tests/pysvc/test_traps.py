@@ -1,7 +1,7 @@
 """Where a re-implementation of daemontools goes wrong: each trap, and the tests that would notice
 
 Number, what is to be observed, tests: `svstat:words` is test_words of programs/test_svstat.py, names with a
-slash are relative to tests/pysvc. `like:` and `with:` compare with the C programs.
+slash are relative to tests/pysvc. `like_…:`, `with:` and `classic:` compare with the C programs.
 """
 
 import ast
@@ -9,23 +9,24 @@ from functools import cache
 from pathlib import Path
 
 TESTS = Path(__file__).parent
-FILES = {"like": "programs/test_like_daemontools.py", "with": "programs/test_with_classic_tools.py",
+FILES = {"with": "programs/test_with_classic_tools.py",
          "classic": "programs/test_with_classic_daemontools.py", "log_pipe": "programs/test_log_pipe.py",
          "hostile": "programs/test_hostile_directories.py"}  # fmt: skip
 
 TRAPS = """
-1  the texts of errors | unix/strerr:words with:messages_and_codes classic:messages_and_codes like:supervise
+1  the texts of errors
+   | unix/strerr:words with:messages_and_codes classic:messages_and_codes like_supervise:supervise
 2  svc and svstat exit 0 whatever failed; svok 100 or 111
-   | svc:every_directory_gets_a_chance svstat:lines svok:no_directory svok:nobody_reads like:clients
+   | svc:every_directory_gets_a_chance svstat:lines svok:no_directory svok:nobody_reads like_clients:clients
 3  usage of envdir is 111, of readproctitle silent
-   | with:messages_and_codes readproctitle:usage_is_silent like:what_runs_another like:filters
+   | with:messages_and_codes readproctitle:usage_is_silent like_chains:what_runs_another like_chains:filters
 4  status: byte orders, offset, 18 bytes, replaced
    | formats/status:pack_documented_example supervise:files supervise:status_is_replaced
 5  its time changes only with the pid
    | supervise:down_keeps_the_time_of_death engines/supervisor:time_changes_only_with_the_pid
 6  normally: what `down` is now; supervise looks once
-   | svstat:words supervise:down_file_added_later like:clients
-7  the order of svstat's words | svstat:words like:clients
+   | svstat:words supervise:down_file_added_later like_clients:clients
+7  the order of svstat's words | svstat:words like_clients:clients
 8  svc -x stops nothing and restarts nothing
    | supervise:exit_waits_for_the_death engines/supervisor:death_after_commands
 9  TERM then CONT; nothing escalates
@@ -50,17 +51,17 @@ TRAPS = """
 17 no signal ignored or blocked in a child; exec programs leave them alone
    | supervise:signals_and_descriptors multilog:a_processor_finds_default_signals
    | chain:what_the_last_program_sees svscan:alarm_makes_it_look
-18 TERM to supervise leaves the service | supervise:death_of_supervise like:supervise
+18 TERM to supervise leaves the service | supervise:death_of_supervise like_supervise:supervise
 19 svscan restarts at its next look only
    | svscan:what_dies_comes_back svscan:what_has_died_waits_for_the_next_look
 20 device and inode
-   | svscan:tree svscan:rename_and_replacement engines/scanner:known_by_identity like:svscan
+   | svscan:tree svscan:rename_and_replacement engines/scanner:known_by_identity like_svscan:svscan
 21 dots, files, dangling links; log is decided once
-   | svscan:what_is_a_service svscan:any_log_counts svscan:log_is_decided_once like:svscan
+   | svscan:what_is_a_service svscan:any_log_counts svscan:log_is_decided_once like_svscan:svscan
 22 the log pipe survives
    | svscan:what_dies_comes_back svscan:log_sees_the_end log_pipe:no_line_is_lost
 23 supervise along PATH
-   | svscan:supervise_is_looked_up svscan:supervise_of_the_log_is_looked_up like:svscan
+   | svscan:supervise_is_looked_up svscan:supervise_of_the_log_is_looked_up like_svscan:svscan
 24 n and s: NUM - 1 old files, minima
    | multilog:number_of_files formats/logscript:size_limits formats/logname:one_less_than_the_number_stays
 25 the newline within 2000 bytes; long lines are split
@@ -78,27 +79,29 @@ TRAPS = """
    | formats/logscript:selection_is_that_at_the_place_of_each_directory
 31 modes of current; a crash leaves .u, even empty
    | multilog:names_and_modes multilog:current_is_marked_as_incomplete_while_it_is_in_use
-   | multilog:a_killed_multilog multilog:after_a_crash like:multilog_after_a_crash
+   | multilog:a_killed_multilog multilog:after_a_crash like_multilog:multilog_after_a_crash
 32 the name tells the time of rotation; mode of a finished file
    | unix/logfiles:a_name_that_is_taken multilog:number_of_files
 33 TERM in a line; ALRM makes no empty file
    | multilog:term_in_a_line_waits_for_its_end_and_leaves_the_rest multilog:alarm_finishes_what_is_there
-   | like:multilog_and_signals
+   | like_multilog:multilog_and_signals
 34 two warnings of a crash, one of a failure; TERM waits
    | unix/logfiles:a_processor_that_crashes_is_said_twice multilog:a_processor_is_tried_again
 35 complete lines are flushed | multilog:complete_lines_are_there_before_more_is_read
 36 a full disk loses nothing | unix/logfiles:a_full_disk_goes_on_with_the_byte_it_reached
 37 unfinished last lines; flushed before each read
-   | multilog:lines_with_labels tai64n:what_was_read_is_written_before_more_is_read with:tai64n like:filters
+   | multilog:lines_with_labels tai64n:what_was_read_is_written_before_more_is_read with:tai64n
+   | like_chains:filters
 38 tai64nlocal: line starts, lower case, any length, 9 digits
    | tai64n:local_time formats/localtime:lines formats/localtime:impossible_labels_stay with:tai64nlocal
 39 one supplementary group; root alone | setuidgid:the_ids_of_the_account setuidgid:only_root_can
 40 envdir: empty, unset, CR, NUL, names | envdir:content envdir:names envdir:errors with:envdir
 41 PATH: the old one, in the original's way
-   | with:search_along_path like:what_runs_another
+   | with:search_along_path like_chains:what_runs_another
    | envdir:the_program_runs_where_envdir_did_and_is_found_by_the_old_path
 42 softlimit: soft ones alone, clamped; -m is four
    | softlimit:figures softlimit:m_is_four_limits softlimit:usage with:softlimit
+   | softlimit:what_it_says_is_limited_too
 43 setlock: flock, no truncation, -x hides no exec
    | setlock:the_program_holds_the_lock_and_the_descriptor with:messages_and_codes
    | with:a_lock_of_one_is_a_lock_of_the_other
@@ -112,23 +115,24 @@ TRAPS = """
 # Every program beside the C program of the same name, by generated invocations where that can be.
 BESIDE = """
 svscanboot | svscanboot:as_the_classic_one
-svscan | like:svscan classic:svscan_and_supervise
-supervise | like:supervise classic:a_service_through_its_life classic:one_lock classic:one_after_the_other
-svc | like:clients classic:a_service_through_its_life
-svok | like:clients classic:messages_and_codes
-svstat | like:clients classic:seconds_are_counted_alike
-fghack | like:what_runs_another
-pgrphack | like:what_runs_another
-readproctitle | like:filters readproctitle:as_the_c_program_shows_it
-multilog | with:multilog like:multilog_after_a_crash like:multilog_and_signals
+svscan | like_svscan:svscan classic:svscan_and_supervise
+supervise | like_supervise:supervise classic:a_service_through_its_life classic:one_lock
+   | classic:one_after_the_other
+svc | like_clients:clients classic:a_service_through_its_life
+svok | like_clients:clients classic:messages_and_codes
+svstat | like_clients:clients classic:seconds_are_counted_alike
+fghack | like_chains:what_runs_another
+pgrphack | like_chains:what_runs_another
+readproctitle | like_chains:filters readproctitle:as_the_c_program_shows_it
+multilog | with:multilog like_multilog:multilog_after_a_crash like_multilog:multilog_and_signals
    | with:one_goes_on_where_the_other_stopped
-tai64n | with:tai64n like:filters
-tai64nlocal | with:tai64nlocal like:filters
-setuidgid | like:what_runs_another with:messages_and_codes
-envuidgid | like:what_runs_another with:search_along_path
-envdir | with:envdir like:what_runs_another
-softlimit | with:softlimit like:what_runs_another
-setlock | like:what_runs_another with:a_lock_of_one_is_a_lock_of_the_other
+tai64n | with:tai64n like_chains:filters
+tai64nlocal | with:tai64nlocal like_chains:filters
+setuidgid | like_chains:what_runs_another with:messages_and_codes
+envuidgid | like_chains:what_runs_another with:search_along_path
+envdir | with:envdir like_chains:what_runs_another
+softlimit | with:softlimit like_chains:what_runs_another
+setlock | like_chains:what_runs_another with:a_lock_of_one_is_a_lock_of_the_other
 """
 
 

@@ -1,4 +1,7 @@
-"""The C programs of Debian's daemontools beside ours: one invocation, two outcomes"""
+"""The C programs of Debian's daemontools beside ours: one generated invocation, two outcomes
+
+CLASSIC_EXAMPLES=20 in the environment makes a longer run.
+"""
 
 import os
 import re
@@ -7,13 +10,43 @@ import stat
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+
 from tests.support.world import Place
 
+TIMES = int(os.environ.get("CLASSIC_EXAMPLES", "1"))
+TRIES = 3  # where what is compared depends on the moment
 CLASSIC = Path("/usr/bin")
 MISSING = not (CLASSIC / "supervise").exists()
 LABEL = re.compile(rb"@4000[0-9a-f]{20}")
 
+ODD = st.sampled_from(
+    [b"", b"-", b"--", b"-x", b"--help", b"\xff\xfe", b"-\xc3\xa9", b"a\nb", b"x y", b"n" * 300, b"*", b"."]
+)
+CLOSED = st.lists(st.sampled_from([0, 1, 2]), max_size=3, unique=True)
+
 Outcome = tuple[int, bytes, bytes, dict[str, tuple[int, bytes]]]
+
+
+def some(count: int, shrink: bool = True) -> settings:
+    """shrink: False where an example takes seconds."""
+    phases = list(Phase) if shrink else [Phase.explicit, Phase.generate]
+    return settings(max_examples=count * TIMES, phases=phases, suppress_health_check=list(HealthCheck))
+
+
+def put(path: Path, kind: str) -> None:
+    """Something of a kind at a path; nothing if the kind is none of these."""
+    if kind == "file":
+        path.touch()
+    elif kind == "directory":
+        path.mkdir()
+    elif kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "dangling":
+        path.symlink_to("nowhere")
+    elif kind == "loop":
+        path.symlink_to(path.name)
 
 
 def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
