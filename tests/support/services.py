@@ -7,6 +7,7 @@ from pysvc.formats import status
 from tests.support.processes import children, command_line, process_state
 from tests.support.world import Place, Running, eventually
 
+REFUSED = "supervise: fatal: unable to"
 SLEEP = "#!/bin/sh\nexec sleep 1000\n"
 
 
@@ -45,6 +46,16 @@ def up(path: Path, but: int = 0) -> int:
 
 def down(path: Path) -> None:
     eventually(lambda: state(path).pid == 0, what=f"{path} down")
+
+
+def supervising(place: Place, name: str = "x", **options: object) -> Running:
+    """supervise over a service."""
+    return place.start("supervise", name, **options)  # type: ignore[arg-type]
+
+
+def svc(place: Place, letters: str, name: str = "x") -> None:
+    done = place.run("svc", f"-{letters}", name)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def lines(path: Path) -> list[str]:
