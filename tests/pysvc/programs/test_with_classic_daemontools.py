@@ -8,14 +8,12 @@ from pathlib import Path
 import pytest
 
 from pysvc.formats import status
+from tests.support.classic import CLASSIC, MISSING
 from tests.support.processes import alive, children, process_state
 from tests.support.services import down, service, state, up
 from tests.support.world import Place, eventually
 
-CLASSIC = Path("/usr/bin")
-pytestmark = pytest.mark.skipif(
-    not (CLASSIC / "supervise").exists(), reason="the classic daemontools are not installed"
-)
+pytestmark = pytest.mark.skipif(MISSING, reason="the classic daemontools are not installed")
 PAIRS = [("ours", "classic"), ("classic", "ours")]
 
 

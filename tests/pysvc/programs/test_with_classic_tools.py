@@ -1,21 +1,16 @@
 """Logging and chain programs against the classic C ones: the same arguments and input, the same outcome"""
 
 import os
-import re
 import shutil
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.classic import CLASSIC, LABEL, MISSING, tree
 from tests.support.world import Place
 
-CLASSIC = Path("/usr/bin")
-pytestmark = pytest.mark.skipif(
-    not (CLASSIC / "multilog").exists(), reason="the classic daemontools are not installed"
-)
-LABEL = re.compile(rb"@4000[0-9a-f]{20}")
+pytestmark = pytest.mark.skipif(MISSING, reason="the classic daemontools are not installed")
 once = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 Outcome = tuple[int, bytes, bytes]
@@ -29,18 +24,6 @@ def both(place: Place, name: str, *arguments: "str | bytes", **options: object) 
         done = place.run(program, *arguments, **options)  # type: ignore[arg-type]
         outcomes.append((done.returncode, LABEL.sub(b"@", done.stdout), LABEL.sub(b"@", done.stderr)))
     return outcomes[0], outcomes[1]
-
-
-def tree(folder: Path) -> dict[str, tuple[int, bytes]]:
-    """Mode and content of everything in a directory; finished files by their order and ending."""
-    found = {}
-    for parent, _, names in os.walk(folder):
-        for at, name in enumerate(sorted(names)):
-            path = Path(parent, name)
-            shown = f"{at}{path.suffix}" if name[0] == "@" else name
-            key = str(path.relative_to(folder).with_name(shown))
-            found[key] = (path.stat().st_mode, LABEL.sub(b"@", path.read_bytes()))
-    return found
 
 
 LENGTHS = st.sampled_from([0, 1, 5, 60, 60, 300, 513, 900, 973, 974, 975, 999, 1000, 1001, 1024, 3000, 7000])
