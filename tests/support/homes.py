@@ -31,6 +31,11 @@ def private_home(place: Place) -> Home:
     return home
 
 
+def control(home: Home, name: str, content: str) -> None:
+    """Write a control file."""
+    Path(home.file("control", name)).write_text(content)
+
+
 def queued(queue: str | Path) -> dict[int, dict[str, bytes]]:
     """What the queue holds: number -> kind of file -> content; pid files under number 0.
 

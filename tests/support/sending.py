@@ -142,6 +142,17 @@ class Sending:
         for their in theirs.values():
             os.close(their)
 
+    def start_with_bounce(self, script: str) -> int:
+        """Start where a bounce is due, with a script in the place of qmail-queue; its message."""
+        program = self.home / "queue-program"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        number = self.preprocessed(b"me@there", {})
+        self.file("bounce", number).write_bytes(b"<a@b>:\n\n")
+        self.place.own()
+        self.start(env={"QMAILQUEUE": str(program)})
+        return number
+
     def fd(self, number: int) -> int:
         """The test's end of one of qmail-send's descriptors."""
         return self._fds[number]

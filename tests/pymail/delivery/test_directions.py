@@ -1,7 +1,6 @@
 """What is remembered of where mail goes, and for how long"""
 
 import os
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,7 @@ from pymail.delivery import remote
 from pymail.delivery.directions import MOST, NO_CONTROLS, SECONDS, Destination, Directions
 from pymail.unix.dns import LONGEST_TTL, Unknown
 from pymail.unix.home import Home
-from tests.support.homes import private_home
+from tests.support.homes import control, private_home
 from tests.support.world import Place
 
 ONE, TWO, MINE = (bytes((192, 0, 2, last)) for last in (1, 2, 3))
@@ -53,10 +52,6 @@ def home(place: Place) -> Home:
     made = private_home(place)
     control(made, "me", "me.example\n")
     return made
-
-
-def control(home: Home, name: str, content: str) -> None:
-    Path(home.file("control", name)).write_text(content)
 
 
 def test_asked_once(home: Home, outside: Outside) -> None:

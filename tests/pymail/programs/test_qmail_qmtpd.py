@@ -13,17 +13,13 @@ import pytest
 from pymail.unix.home import Home
 from pysvc.formats import cdb
 from pysvc.formats.netstring import encode
-from tests.support.homes import only_message, queued
+from tests.support.homes import control, only_message, queued
 from tests.support.tcp import received, serve
 from tests.support.world import Place, eventually
 
 PEER = {"TCPREMOTEIP": "192.0.2.9", "TCPREMOTEHOST": "client.example", "TCPREMOTEINFO": "joe",
         "TCPLOCALHOST": "mail.example"}  # fmt: skip
 FROM = b"from 192.0.2.9 (client.example)"
-
-
-def control(home: Home, name: str, content: str) -> None:
-    Path(home.file("control", name)).write_text(content)
 
 
 def package(message: bytes, sender: bytes, *recipients: bytes) -> bytes:

@@ -13,7 +13,7 @@ import pytest
 from pymail.formats import tcpto as records
 from pymail.unix import tcpto
 from pymail.unix.home import Home
-from tests.support.homes import private_home
+from tests.support.homes import control, private_home
 from tests.support.smtp_peer import CLOSE, SILENCE, SmtpPeer
 from tests.support.world import ROOT, Place, eventually, free_port, listening
 
@@ -34,10 +34,6 @@ def home(place: Place) -> Home:
     home = private_home(place)
     control(home, "me", "me.example\n")
     return home
-
-
-def control(home: Home, name: str, content: str) -> None:
-    Path(home.file("control", name)).write_text(content)
 
 
 def remote(place: Place, home: Home, *arguments: str | bytes, stdin: bytes = MESSAGE) -> bytes:

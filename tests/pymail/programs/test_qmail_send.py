@@ -159,13 +159,8 @@ def test_trigger(sending: Sending) -> None:
 
 def test_no_child_holds_the_trigger_or_the_mutex(sending: Sending) -> None:
     """A program that QMAILQUEUE names finds none of qmail-send's own descriptors."""
-    program, found = sending.home / "queue-program", sending.home / "found"
-    program.write_text(f"#!/bin/sh\nls -l /proc/$$/fd >{found}.new; mv {found}.new {found}; exit 53\n")
-    program.chmod(0o755)
-    number = sending.preprocessed(b"me@there", {})
-    sending.file("bounce", number).write_bytes(b"<a@b>:\n\n")
-    sending.place.own()
-    sending.start(env={"QMAILQUEUE": str(program)})
+    found = sending.home / "found"
+    sending.start_with_bounce(f"ls -l /proc/$$/fd >{found}.new; mv {found}.new {found}; exit 53")
     sending.until(found.exists, what="the program")
     text = found.read_text()
     assert "lock/" not in text

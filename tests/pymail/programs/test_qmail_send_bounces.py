@@ -107,13 +107,7 @@ def test_bounce_to_the_owner_of_a_list(sending: Sending) -> None:
     ("exec kill -9 $$", b"warning: trouble injecting bounce message, will try later"),
 ])  # fmt: skip
 def test_bounce_not_taken(sending: Sending, code: str, line: bytes) -> None:
-    program = sending.home / "queue-program"
-    program.write_text(f"#!/bin/sh\n{code}\n")
-    program.chmod(0o755)
-    number = sending.preprocessed(b"me@there", {})
-    sending.file("bounce", number).write_bytes(b"<a@b>:\n\n")
-    sending.place.own()
-    sending.start(env={"QMAILQUEUE": str(program)})
+    number = sending.start_with_bounce(code)
     sending.logged(line)
     assert sending.kinds(number) == {"mess", "info", "bounce"}
     assert b"end msg %d" % number not in sending.log
@@ -121,13 +115,7 @@ def test_bounce_not_taken(sending: Sending, code: str, line: bytes) -> None:
 
 def test_bounce_goes_through_QMAILQUEUE(sending: Sending) -> None:
     taken = sending.home / "taken"
-    program = sending.home / "queue-program"
-    program.write_text(f"#!/bin/sh\ncat >{taken}.m\ncat <&1 >{taken}\n")
-    program.chmod(0o755)
-    number = sending.preprocessed(b"me@there", {})
-    sending.file("bounce", number).write_bytes(b"<a@b>:\n\n")
-    sending.place.own()
-    sending.start(env={"QMAILQUEUE": str(program)})
+    number = sending.start_with_bounce(f"cat >{taken}.m\ncat <&1 >{taken}")
     sending.until(lambda: not sending.kinds(number))
     assert taken.read_bytes() == b"F\0Tme@there\0\0"
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pymail.unix.home import Home
 from pysvc.formats import cdb
 from tests.support.capture import Capture
-from tests.support.homes import only_message, private_home, queued
+from tests.support.homes import control, only_message, private_home, queued
 from tests.support.world import Place, eventually, free_port, listening
 
 PEER = {"TCPREMOTEIP": "192.0.2.9", "TCPREMOTEHOST": "client.example", "TCPLOCALHOST": "mail.example"}
@@ -28,10 +28,6 @@ def home(place: Place) -> Home:
     home = private_home(place)
     control(home, "me", "mail.example\n")
     return home
-
-
-def control(home: Home, name: str, content: str) -> None:
-    Path(home.file("control", name)).write_text(content)
 
 
 def talk(

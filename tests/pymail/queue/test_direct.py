@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from pymail.engines.rewrite import LOCAL, REMOTE
 from pymail.formats import envelope
 from pymail.queue import direct, layout
 from pymail.queue.direct import AGAIN, LONGEST, PATIENCE
@@ -11,7 +12,6 @@ from pymail.queue.todo import BATCH, Intake
 from tests.support.sending import Sending
 from tests.support.waiting_queue import NOW, WaitingQueue
 
-LOCAL, REMOTE = 0, 1
 A = b"a@mail.test"
 
 

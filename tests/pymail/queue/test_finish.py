@@ -3,10 +3,9 @@
 import time
 from pathlib import Path
 
+from pymail.engines.rewrite import LOCAL, REMOTE
 from tests.support.processes import cpu_ticks
 from tests.support.sending import Sending, give
-
-LOCAL, REMOTE = 0, 1
 
 
 def test_the_end_is_recorded_before_info_goes(sending: Sending) -> None:

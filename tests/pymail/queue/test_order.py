@@ -5,11 +5,11 @@ The real program runs with the system calls that matter recorded; or it ends at 
 
 import os
 
+from pymail.engines.rewrite import LOCAL, REMOTE
 from pymail.queue.order import ASK_FOOP, ASK_TODO, MARK, ORDER, UNLINK_INFO
 from tests.support.queue_states import QueueCheck
 from tests.support.sending import Sending
 
-LOCAL, REMOTE = 0, 1
 RECORDED = """
 import os, sys
 from pysvc import launch

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.processes import children
-from tests.support.tcp import SILENT, received, serve
+from tests.support.tcp import SILENT, Server, received, serve
 from tests.support.world import Place, eventually
 
 
@@ -24,16 +24,21 @@ def memory(pid: int) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
 
 
+def come_and_go(running: Server, number: int, source: str = "") -> None:
+    """A client that waits for the end; every tenth resets at once: it may be gone before it is accepted."""
+    with running.connect(source=source) as client:
+        if number % 10:
+            received(client)
+        else:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 def test_a_thousand_connections_leave_nothing_behind(place: Place) -> None:
     running = serve(place, "tcpserver", "-b", "100", "--", "true", options=("-RHl", "here"))
     running.talk()
     before = eventually(lambda: not children(running.pid) and held(running.pid))
     for number in range(1000):
-        with running.connect() as client:
-            if number % 10:
-                received(client)
-            else:  # a reset at once: it may be gone before it is accepted
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        come_and_go(running, number)
     running.talk()
     eventually(lambda: held(running.pid) == before, what="descriptors and children as before")
 
@@ -50,12 +55,7 @@ def test_two_thousand_connections_leave_nothing_behind(
     before = eventually(lambda: not children(running.pid) and held(running.pid))
     size = memory(running.pid)
     for number in range(count):
-        source = f"127.0.{number % 250}.{1 + number % 200}"
-        with socket.create_connection(("127.0.0.1", running.port), 20, (source, 0)) as client:
-            if number % 10:
-                received(client)
-            else:  # a reset at once: it may be gone before it is accepted
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        come_and_go(running, number, f"127.0.{number % 250}.{1 + number % 200}")
     running.talk()
     eventually(lambda: held(running.pid) == before, what="descriptors and children as before")
     assert memory(running.pid) <= size + 512
