@@ -139,6 +139,7 @@ def main(argv: list[str]) -> int:
     os.umask(0o022)
     with unable_to("switch to current directory"):
         start = os.open(".", os.O_RDONLY)  # stays open: where descriptor 0 was closed, this is it
+    signals.ignore(signals.SIGPIPE)  # where nobody reads descriptor 2 the logs still count
     caught = signals.SelfPipe((TERMINATE, ROTATE))
     signals.unblock(TERMINATE, ROTATE)
     # One expression may be made of all the patterns, each inside the next: as deep as there are arguments.
@@ -189,6 +190,7 @@ def _fork(body: "Callable[[], int]") -> int:
 
     def child() -> int:
         signals.reset_caught()
+        signals.default(signals.SIGPIPE)
         signals.unblock(TERMINATE, ROTATE)
         return body()
 

@@ -299,6 +299,21 @@ def test_a_processor_finds_default_signals(place: Place) -> None:
     assert re.findall(rb"Sig(?:Blk|Cgt|Ign):\s*(\w+)", done.stderr) == [b"0" * 16] * 3
 
 
+def test_nobody_reads_the_alerts(place: Place) -> None:
+    (alerts, end), (reader, writer) = os.pipe(), os.pipe()
+    os.close(alerts)
+    processor = "!grep ^SigIgn: /proc/self/status >seen; cat"
+    running = place.start("multilog", "e", "s4096", processor, "./log", stdin=reader, stderr=end)
+    for fd in (end, reader):
+        os.close(fd)
+    os.write(writer, b"x" * 2100 + b"\nlast\n")
+    os.close(writer)
+    assert running.wait() == 0
+    folder = place.path / "log"
+    assert [file.stat().st_size for file in old(folder)] == [2106]
+    assert (folder / "seen").read_text().split() == ["SigIgn:", "0" * 16]
+
+
 def test_a_processor_is_tried_again(place: Place) -> None:
     """Five seconds later, with all input kept; SIGTERM does not end multilog meanwhile."""
     running, writer = start(place, "s4096", "!test -e ../fixed && cat", "./log")
