@@ -36,7 +36,7 @@ from pysvc.unix.strerr import unable_to
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 FRAMES = 8  # that Python's compiler of expressions needs for an expression inside another one, at most
 TERMINATE, ROTATE = signals.SIGTERM, signals.SIGALRM
@@ -87,6 +87,8 @@ class Log:
 class Logger:
     """What stands between standard input and the logs. start: a descriptor of the current directory."""
 
+    __slots__ = ("_lines", "_room", "_stamped", "_status", "logs")
+
     def __init__(self, script: logscript.Script, start: int) -> None:
         self._stamped = script.timestamp
         self._lines = Lines(script)
@@ -96,6 +98,13 @@ class Logger:
             with unable_to("switch to starting directory"):
                 os.fchdir(start)
             self.logs.append(Log(directory))
+        self._room = _least(log.room for log in self.logs)
+
+    @property
+    def appetite(self) -> int:
+        """How much to read: little before a file ends, which takes time, and a SIGKILL would lose it."""
+        room = self._room * 2 // 3 if self._stamped else self._room  # if lines are twice as long as labels
+        return min(max(room // logdir.READ, 1) * logdir.READ, files.STREAM)
 
     @property
     def inside(self) -> bool:
@@ -106,26 +115,32 @@ class Logger:
         """Take what was read. Everything that can be decided is in the logs when this returns."""
         stamp = tai64n.label(time.time_ns()) + b" " if self._stamped else b""
         while data:
-            room = min((log.room for log in self.logs), default=sys.maxsize)
-            if len(data) < room:  # else it seldom fits
+            if len(data) < self._room:  # else it seldom fits
                 batch = self._lines.take(data, stamp)
                 if all(log.fits(text) for log, text in zip(self.logs, batch.texts, strict=True)):
                     self._obey(batch)
                     return
                 self._lines.undo()
-            end = self._lines.share(data, stamp, room)
-            after = end + logdir.READ
-            for part in data[:end], data[end:after]:  # the first may be, the second is likely to be too much
+            end = self._lines.share(data, stamp, _least(log.room for log in self.logs))
+            self._obey(self._lines.take(data[:end], stamp))  # may be too much
+            if part := data[end : end + logdir.READ]:  # likely to be too much
                 self._obey(self._lines.take(part, stamp))
-            data = data[after:]
+            data = data[end + logdir.READ :]
 
     def _obey(self, batch: Batch) -> None:
         for line in batch.alerts:
             _show(logscript.alert(line))
         for at, line in batch.records.items():
             self._status[at].write(logscript.record(line))
-        for log, text in zip(self.logs, batch.texts, strict=True):
+        written = [(log, text) for log, text in zip(self.logs, batch.texts, strict=True) if text]
+        for log, text in written:
             log.write(text)
+        self._room = _least(log.room for log, _ in written)  # the others are seldom written
+
+    def rotate(self) -> None:
+        """Finish every log's file."""
+        for log in self.logs:
+            log.rotate()
 
     def close(self) -> None:
         """End an unfinished line and all logs."""
@@ -150,22 +165,25 @@ def main(argv: list[str]) -> int:
     return 0
 
 
+def _least(rooms: "Iterable[int]") -> int:
+    return min(rooms, default=sys.maxsize)
+
+
 def _copy(logger: Logger, caught: signals.SelfPipe) -> None:
     """Read standard input until its end or SIGTERM."""
     poll = select.poll()
     poll.register(0, select.POLLIN)
     poll.register(caught.fd, select.POLLIN)
-    size = files.STREAM
-    while size > 1 or logger.inside:
+    stopping = False
+    while logger.inside or not stopping:
         ready = [fd for fd, _ in poll.poll()]
         if caught.fd in ready:
             arrived = caught.arrived()
             if ROTATE in arrived:
-                for log in logger.logs:
-                    log.rotate()
+                logger.rotate()
             if TERMINATE in arrived:
-                size = 1  # to the end of the line, and leave the rest to whoever comes next
-        elif not (data := _read(size)):
+                stopping = True
+        elif not (data := _read(1 if stopping else logger.appetite)):  # 1: the rest is for who comes next
             return
         else:
             logger.feed(data)

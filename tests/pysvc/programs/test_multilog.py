@@ -6,6 +6,8 @@ import re
 import signal
 import stat
 import subprocess
+import termios
+from array import array
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,13 @@ def log(place: Place, **files: tuple[bytes, int]) -> Path:
 def contents(folder: Path) -> dict[str, bytes]:
     """What is in a directory; labels in names are left out."""
     return {re.sub("@[0-9a-f]{24}", "@", file.name): file.read_bytes() for file in folder.iterdir()}
+
+
+def unread(pipe: int) -> int:
+    """How many bytes wait in a pipe."""
+    count = array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, count)
+    return count[0]
 
 
 def start(place: Place, *arguments: str) -> tuple[Running, int]:
@@ -297,6 +306,21 @@ def test_an_empty_processor_keeps_nothing(place: Place) -> None:
 def test_a_processor_finds_default_signals(place: Place) -> None:
     done = place.run("multilog", "s4096", "!cat /proc/self/status >&2", "./log", stdin=b"x" * 2100 + b"\n")
     assert re.findall(rb"Sig(?:Blk|Cgt|Ign):\s*(\w+)", done.stderr) == [b"0" * 16] * 3
+
+
+def test_little_is_held_while_a_file_is_finished(place: Place) -> None:
+    """A SIGKILL would lose what has been read and not been written, and a processor may take its time."""
+    reader, writer = os.pipe()
+    os.write(writer, (b"x" * 63 + b"\n") * 1000)
+    processor = "!until test -e ../go; do sleep 0.01; done; cat"
+    running = place.start("multilog", "s4096", processor, "./log", stdin=reader)
+    eventually((place.path / "log/processed").exists)
+    held = 64000 - unread(reader) - (place.path / "log/previous").stat().st_size
+    (place.path / "go").touch()
+    os.close(writer)
+    os.close(reader)
+    assert running.wait() == 0
+    assert held <= 1024  # as much as the original reads at a time
 
 
 def test_nobody_reads_the_alerts(place: Place) -> None:
