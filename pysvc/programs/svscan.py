@@ -25,7 +25,7 @@ import time
 
 from pysvc import launch
 from pysvc.engines.scanner import Scanner, Service
-from pysvc.supervision import preloaded
+from pysvc.supervision import descriptors, preloaded
 from pysvc.supervision.survivors import Survivors
 from pysvc.unix import chain, signals, title
 from pysvc.unix.strerr import TEMPORARY, unable_to, warn
@@ -171,7 +171,10 @@ def accept(
         warn("svscan", f"unable to stat {name}/log", error)
         return None
     try:
-        pipe = survivors.pipe(name) or os.pipe2(os.O_CLOEXEC) if logged else None
+        pipe = None
+        if logged:
+            descriptors.make_room(len(scanner.services) + 1)
+            pipe = survivors.pipe(name) or os.pipe2(os.O_CLOEXEC)
     except OSError as error:
         warn("svscan", f"unable to create pipe for {name}", error)
         return None
@@ -198,9 +201,16 @@ def start(what: str, child: "Callable[[], int]") -> int:
         return 0
 
 
+def prepare() -> None:
+    """In a child: undo what is so in svscan alone."""
+    signals.unblock(CHANGED, LOOK)
+    if descriptors.given is not None:
+        descriptors.restore_limit()
+
+
 def supervise(name: str, pipe: tuple[int, int] | None, program: "launchers.Launcher | None") -> int:
     """In the child: become the supervise of a service."""
-    signals.unblock(CHANGED, LOOK)
+    prepare()
     if pipe is not None:
         with _warning(f"set up descriptors for {name}"):
             _move(pipe[1], 1)
@@ -210,7 +220,7 @@ def supervise(name: str, pipe: tuple[int, int] | None, program: "launchers.Launc
 
 def supervise_log(name: str, pipe: tuple[int, int], program: "launchers.Launcher | None") -> int:
     """In the child: become the supervise of a service's log."""
-    signals.unblock(CHANGED, LOOK)
+    prepare()
     with _warning(f"set up descriptors for {name}/log"):
         _move(pipe[0], 0)
     with _warning(f"switch to {name}"):

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import resource
 import signal
 import subprocess
 import time
@@ -184,3 +185,22 @@ def test_log_as_another_user(place: Place) -> None:
     assert (log / "supervise/lock").stat().st_uid == 0
     assert place.run("svc", "-dx", "service/a/log", as_root=True).returncode == 0
     eventually(lambda: state(log).want == b"d")
+
+
+def _few_descriptors() -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (40, 400))
+
+
+def test_more_logs_than_descriptors(place: Place) -> None:
+    """svscan takes what it may have for its pipes; the services get what it was given."""
+    names = [f"service/s{number}{log}" for number in range(12) for log in ("", "/log")]
+    paths = [service(place, name) for name in names]
+    running = scanning(place, preexec_fn=_few_descriptors)
+    pids = [up(path) for path in paths]
+    assert _limit(running.pid) > 40
+    assert {_limit(pid) for pid in pids} == {40}
+
+
+def _limit(pid: int) -> int:
+    text = Path(f"/proc/{pid}/limits").read_text()
+    return next(int(line.split()[3]) for line in text.splitlines() if line.startswith("Max open files"))
