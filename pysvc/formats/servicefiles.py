@@ -57,12 +57,16 @@ def number(text: bytes) -> int:
 
 
 def signal_name(text: bytes, names: dict[int, str]) -> str:
-    """The name of a signal given as `TERM`, `SIGTERM`, `term` or 15. Raises BadContent."""
+    """The name of a signal given as `TERM`, `SIGTERM`, `term` or 15; "37" for a real-time one without a name.
+
+    Raises BadContent.
+    """
     name = text.decode("ascii", "replace").upper().removeprefix("SIG")
-    found = names.get(int(name), "") if name.isdigit() and len(name) < 4 else name
-    if found not in names.values():
+    if name.isdigit() and len(name) < 4 and 0 < int(name) <= max(names):
+        return names.get(int(name), str(int(name)))
+    if name not in names.values():
         raise BadContent("no signal")
-    return found
+    return name
 
 
 def _failures(text: bytes, names: dict[int, str]) -> frozenset[str]:

@@ -35,8 +35,8 @@ _caught: set[int] = set()
 
 
 def number(name: str) -> int:
-    """The number of a signal: number("TERM")."""
-    return int(getattr(_signal, f"SIG{name}"))
+    """The number of a signal: number("TERM"), or number("37") of one that has no name."""
+    return int(name) if name.isdigit() else int(getattr(_signal, f"SIG{name}"))
 
 
 def names() -> dict[int, str]:

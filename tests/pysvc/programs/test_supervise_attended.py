@@ -131,6 +131,15 @@ def test_down_signal(place: Place) -> None:
     assert (x / "hup").exists()
 
 
+def test_down_signal_without_a_name(place: Place) -> None:
+    """A real-time signal, as containers and virtual machines take it for the word to stop."""
+    x = make(place, down_signal="37\n", max_death_tally="")
+    supervise(place)
+    up(x)
+    svc(place, "-d", "-wD")
+    assert [line.split()[1] for line in lines(x / "supervise/death_tally")] == ["SIG37"]
+
+
 def test_readiness(place: Place) -> None:
     text = "#!/bin/sh\nmkfifo gate 2>/dev/null; read go <gate; echo yes >&5; exec 5>&-\nexec sleep 1000\n"
     x = make(place, text, notification_fd="5")
