@@ -46,12 +46,15 @@ service runs in a session of its own: its process group may be killed.
 """
 
 from pysvc.supervision.keeper import Attend, Keeper
-from pysvc.unix.strerr import usage
+from pysvc.unix import descriptors
+from pysvc.unix.strerr import unable_to, usage
 
 
 def main(argv: list[str]) -> int:
     if len(argv) != 2:
         raise usage(__doc__)
+    with unable_to(f"create pipe for {argv[1]}"):  # the first that the original opens
+        descriptors.occupy_standard()
     keeper = Keeper(argv[1])
     try:
         keeper.keep()

@@ -35,6 +35,17 @@ def as_client(fd: int) -> None:
         os.close(fd)
 
 
+def occupy_standard() -> None:
+    """Let nothing that is opened from here on become 0, 1 or 2: what is said there would get into it.
+
+    What takes their place, where they are closed, can neither be read nor written, nor is it passed on.
+    Raises OSError.
+    """
+    while (fd := os.open("/", os.O_PATH | os.O_CLOEXEC)) < 3:
+        pass
+    os.close(fd)
+
+
 def highest() -> int:
     """A number above every descriptor of this process."""
     return max(os.sysconf("SC_OPEN_MAX"), 1024)

@@ -58,6 +58,27 @@ def test_supervise(place: Place, parts: dict[str, str], end: "int | bytes", clos
     assert results[0] == results[1]
 
 
+@pytest.mark.parametrize("closed", [(2,), (1, 2), (0, 2), (0, 1, 2)])
+def test_what_nobody_hears_gets_into_no_file(place: Place, closed: tuple[int, ...]) -> None:
+    """A service without a run file, and descriptors that are closed: no lock or fifo takes their place."""
+    supervise = place.path / "x/supervise"
+    supervise.mkdir(parents=True)
+    place.own()
+    redirections = "".join(f" {fd}>&-" for fd in closed)
+    running = place.start("/bin/sh", "-c", f"exec {place.world.bin}/supervise x{redirections}")
+    eventually(lambda: _read_by_somebody(supervise / "ok"))
+    own = {os.readlink(f"/proc/{running.pid}/fd/{fd}") for fd in closed}
+    assert own == {"/"}
+    first = (supervise / "status").stat().st_ino
+    eventually(lambda: (supervise / "status").stat().st_ino != first)
+    run = "#!/bin/sh\nls -l /proc/self/fd >seen.new; mv seen.new seen; exec sleep 99\n"
+    (place.path / "x/run").write_text(run)
+    (place.path / "x/run").chmod(0o755)
+    eventually((place.path / "x/seen").exists)
+    assert " -> /\n" not in (place.path / "x/seen").read_text()
+    assert (supervise / "lock").read_bytes() == b""
+
+
 def _furnish_service(x: Path, parts: dict[str, str]) -> None:
     if parts["run"] in ("sleep", "no header"):
         (x / "run").write_text("#!/bin/sh\n" * (parts["run"] == "sleep") + "exec 2>&- sleep 1000\n")
