@@ -200,14 +200,17 @@ NETWORK_AND_DELIVERY = """
    | programs/qmail_local:group_writable_is_fine programs/qmail_local:writable_home
    | programs/qmail_local:writable_file_defers programs/qmail_local:sticky_home
 44 99 sends the forwards above it; 100 and 111 none
-   | programs/qmail_local_programs:99_leaves_out_the_rest programs/qmail_local_programs:nothing_is_forwarded_after_a_failure
+   | programs/qmail_local_programs:99_leaves_out_the_rest
+   | programs/qmail_local_programs:nothing_is_forwarded_after_a_failure
 45 which codes of commands are hard; of qmail-local all unlisted ones
-   | programs/qmail_local_programs:hard_exit_codes programs/qmail_local_programs:soft_exit_codes formats/spawnreport:local
+   | programs/qmail_local_programs:hard_exit_codes programs/qmail_local_programs:soft_exit_codes
+   | formats/spawnreport:local
 46 HOST2 to 4 repeat, EXT2 to 4 become empty | programs/qmail_local_programs:environment
 47 -owner by the whole extension, not for bounces | programs/qmail_local_programs:list_owner
 48 Delivered-To: exact, in the header | formats/delivered:header_has programs/qmail_local:no_loop
 49 which of Return-Path and Delivered-To goes where
-   | programs/qmail_local_programs:program programs/qmail_local_programs:forward programs/qmail_local_mailboxes:mbox
+   | programs/qmail_local_programs:program programs/qmail_local_programs:forward
+   | programs/qmail_local_mailboxes:mbox
    | programs/qmail_local_mailboxes:maildir
 50 mbox: padded day, mboxrd quoting, one blank line
    | formats/mbox:from_line_pads_the_day_with_zero formats/mbox:quoted programs/qmail_local_mailboxes:mbox
