@@ -23,41 +23,42 @@ TRAPS = """
 4  status: byte orders, offset, 18 bytes, replaced
    | formats/status:pack_documented_example supervise:files supervise:status_is_replaced
 5  its time changes only with the pid
-   | supervise:down_keeps_the_time_of_death engines/supervisor:time_changes_only_with_the_pid
+   | supervise_commands:down_keeps_the_time_of_death engines/supervisor:time_changes_only_with_the_pid
 6  normally: what `down` is now; supervise looks once
-   | svstat:words supervise:down_file_added_later like_clients:clients
+   | svstat:words supervise_lives:down_file_added_later like_clients:clients
 7  the order of svstat's words | svstat:words like_clients:clients
 8  svc -x stops nothing and restarts nothing
-   | supervise:exit_waits_for_the_death engines/supervisor:death_after_commands
+   | supervise_commands:exit_waits_for_the_death engines/supervisor:death_after_commands
 9  TERM then CONT; nothing escalates
-   | supervise:pause supervise:no_escalation engines/supervisor:commands
+   | supervise_commands:pause supervise_commands:no_escalation engines/supervisor:commands
 10 -o on a running service
-   | supervise:once_on_a_running_service engines/supervisor:death_after_commands
+   | supervise_commands:once_on_a_running_service engines/supervisor:death_after_commands
 11 commands are delayed, never lost, and in order
-   | supervise:burst supervise:once_then_exit supervise:exit_while_down
+   | supervise_commands:burst supervise_commands:once_then_exit supervise_commands:exit_while_down
    | engines/supervisor:the_last_word_counts
    | supervise_machine:the_last_word_counts supervise_attended:no_command_is_lost
 12 at once after a long life, once a second otherwise
-   | supervise:long_life_needs_no_pause supervise:paced_restarts
+   | supervise_lives:long_life_needs_no_pause supervise_lives:paced_restarts
 13 pauses on the monotonic clock
-   | svscan:pause_is_measured_on_the_monotonic_clock supervise:clock_steps_do_not_matter
+   | svscan_passes:pause_is_measured_on_the_monotonic_clock supervise_lives:clock_steps_do_not_matter
 14 opening a fifo never waits, a stale one is no supervise, and an absent writer is no spin
-   | svstat:lines svc:every_directory_gets_a_chance unix/fifo:ends supervise:rests_when_svc_has_gone
+   | svstat:lines svc:every_directory_gets_a_chance unix/fifo:ends supervise_lives:rests_when_svc_has_gone
 15 ok after the first status, and not for ./run
-   | supervise:readable_before_ok supervise:death_of_supervise supervise:no_descriptor_of_its_own
+   | supervise:readable_before_ok supervise_lives:death_of_supervise supervise_run:no_descriptor_of_its_own
 16 descriptors: none leaks, those meant are there
-   | supervise:no_descriptor_of_its_own svscan:tree setlock:the_program_holds_the_lock_and_the_descriptor
+   | supervise_run:no_descriptor_of_its_own svscan:tree setlock:the_program_holds_the_lock_and_the_descriptor
    | setlock:the_lock_goes_through_a_chain fghack:thirty_one_descriptors multilog:memory_of_a_processor
 17 no signal ignored or blocked in a child; exec programs leave them alone
-   | supervise:signals_and_descriptors multilog:a_processor_finds_default_signals
-   | chain:what_the_last_program_sees svscan:alarm_makes_it_look
-18 TERM to supervise leaves the service | supervise:death_of_supervise like_supervise:supervise
+   | supervise_run:signals_and_descriptors multilog:a_processor_finds_default_signals
+   | chain:what_the_last_program_sees svscan_noticing:alarm_makes_it_look
+18 TERM to supervise leaves the service | supervise_lives:death_of_supervise like_supervise:supervise
 19 svscan restarts at its next look only
    | svscan:what_dies_comes_back svscan:what_has_died_waits_for_the_next_look
 20 device and inode
-   | svscan:tree svscan:rename_and_replacement engines/scanner:known_by_identity like_svscan:svscan
+   | svscan:tree svscan_passes:rename_and_replacement engines/scanner:known_by_identity like_svscan:svscan
 21 dots, files, dangling links; log is decided once
-   | svscan:what_is_a_service svscan:any_log_counts svscan:log_is_decided_once like_svscan:svscan
+   | svscan_passes:what_is_a_service svscan_passes:any_log_counts svscan_passes:log_is_decided_once
+   | like_svscan:svscan
 22 the log pipe survives
    | svscan:what_dies_comes_back svscan:log_sees_the_end log_pipe:no_line_is_lost
 23 supervise along PATH
