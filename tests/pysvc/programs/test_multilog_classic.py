@@ -9,7 +9,10 @@ from tests.support.world import Place
 
 pytestmark = pytest.mark.skipif(MISSING, reason="the classic daemontools are not installed")
 
-SELDOM = b"".join(b"fatal: %d\n" % n if n % 211 == 200 else b"%099d\n" % n for n in range(1500))
+# Once in a while every third line of some is for the second log.
+SELDOM = b"".join(
+    b"fatal: %0140d\n" % n if n % 211 > 180 and n % 3 == 0 else b"%099d\n" % n for n in range(1500)
+)
 
 
 @pytest.mark.parametrize("filled", [0, 94000, 97950, 97999, 98500, 99999])
