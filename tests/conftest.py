@@ -1,6 +1,7 @@
 """Fixtures of all tests"""
 
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +21,11 @@ settings.load_profile("steady")
 
 
 def pytest_sessionstart() -> None:
-    """What a shell has a command in the background ignore, no program under test shall ignore."""
+    """What a shell has a command in the background ignore, no program under test shall ignore.
+
+    Nor what glibc's posix_spawn, which subprocess may use from Python 3.13 on, has every child ignore: signal 32.
+    """
+    subprocess._USE_POSIX_SPAWN = False  # type: ignore[attr-defined]
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
