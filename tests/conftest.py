@@ -23,7 +23,7 @@ settings.load_profile("steady")
 def pytest_sessionstart() -> None:
     """What a shell has a command in the background ignore, no program under test shall ignore.
 
-    Nor what glibc's posix_spawn, which subprocess may use from Python 3.13 on, has every child ignore: signal 32.
+    Nor what glibc's posix_spawn has every child ignore, signal 32: subprocess uses it from Python 3.13 on.
     """
     subprocess._USE_POSIX_SPAWN = False  # type: ignore[attr-defined]
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):

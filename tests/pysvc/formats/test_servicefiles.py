@@ -16,7 +16,8 @@ def parse(**contents: bytes) -> tuple[Settings, list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("text", "name"), [(b"HUP\n", "HUP"), (b"SIGHUP", "HUP"), (b"1", "HUP"), (b"int\n", "INT"), (b"037", "37")]
+    ("text", "name"),
+    [(b"HUP\n", "HUP"), (b"SIGHUP", "HUP"), (b"1", "HUP"), (b"int\n", "INT"), (b"037", "37")],
 )
 def test_down_signal(text: bytes, name: str) -> None:
     found, bad = parse(down_signal=text)
