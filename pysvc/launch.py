@@ -89,6 +89,11 @@ def frozen() -> bool:
     return _given is not None  # the collector counts what CPython 3.12 itself freezes at its start
 
 
+def has_standard() -> bool:
+    """Whether 0, 1 and 2 are known to be open, and not for this process alone, since the last freeze."""
+    return _standard
+
+
 def fork(name: str, body: "Callable[[], int]") -> int:
     """Fork a child that runs body() and then whatever it chains to; the child's pid.
 

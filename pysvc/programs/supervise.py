@@ -45,6 +45,7 @@ asked for meanwhile comes when that second and finish are over. With finish or f
 service runs in a session of its own: its process group may be killed.
 """
 
+from pysvc import launch
 from pysvc.supervision.keeper import Attend, Keeper
 from pysvc.unix import descriptors
 from pysvc.unix.strerr import unable_to, usage
@@ -53,8 +54,9 @@ from pysvc.unix.strerr import unable_to, usage
 def main(argv: list[str]) -> int:
     if len(argv) != 2:
         raise usage(__doc__)
-    with unable_to(f"create pipe for {argv[1]}"):  # the first that the original opens
-        descriptors.occupy_standard()
+    if not launch.has_standard():
+        with unable_to(f"create pipe for {argv[1]}"):  # the first that the original opens
+            descriptors.occupy_standard()
     keeper = Keeper(argv[1])
     try:
         keeper.keep()

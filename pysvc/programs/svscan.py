@@ -24,8 +24,8 @@ import stat
 import time
 
 from pysvc import launch
-from pysvc.engines.scanner import Scanner, Service
-from pysvc.supervision import descriptors, preloaded
+from pysvc.engines.scanner import LIMIT, Scanner, Service
+from pysvc.supervision import preloaded
 from pysvc.supervision.survivors import Survivors
 from pysvc.unix import chain, signals, title
 from pysvc.unix.strerr import TEMPORARY, unable_to, warn
@@ -40,7 +40,10 @@ PAUSE = 5           # seconds between two looks
 SETTLE = 0.02       # seconds from a change to a look: changes come in swarms
 QUIET = 0.2         # seconds without a change after which nobody is writing a service any more
 LONGEST_NAME = 255  # bytes of a name whose log is considered
+SPARE = 32          # descriptors that svscan needs besides pipes, and may have been given
 CHANGED, LOOK = signals.SIGIO, signals.SIGALRM
+
+restore_limit: "Callable[[], None] | None" = None  # on descriptors, in a child; None: it is as it was
 
 
 def main(argv: list[str]) -> int:
@@ -153,9 +156,9 @@ def run(name: str, service: Service, program: "launchers.Launcher | None") -> No
     """Start whichever supervise of a service does not run; program: ours, if it is that."""
     pipe = service.pipe
     if not service.pid:
-        service.pid = start(name, lambda: supervise(name, pipe, program))
+        service.pid = start(name, lambda: supervise(name, pipe, False, program))
     if pipe is not None and not service.log_pid:
-        service.log_pid = start(f"{name}/log", lambda: supervise_log(name, pipe, program))
+        service.log_pid = start(f"{name}/log", lambda: supervise(name, pipe, True, program))
 
 
 def accept(
@@ -173,12 +176,22 @@ def accept(
     try:
         pipe = None
         if logged:
-            descriptors.make_room(len(scanner.services) + 1)
+            make_room(len(scanner.services) + 1)
             pipe = survivors.pipe(name) or os.pipe2(os.O_CLOEXEC)
     except OSError as error:
         warn("svscan", f"unable to create pipe for {name}", error)
         return None
     return scanner.add(identity, pipe)
+
+
+def make_room(pipes: int) -> None:
+    """Allow svscan as many descriptors as so many pipes need. Raises OSError, ValueError."""
+    global restore_limit
+    limit = os.sysconf("SC_OPEN_MAX")  # -1: none
+    if restore_limit is None and 0 < limit < 2 * pipes + SPARE:
+        from pysvc.supervision import descriptors  # few machines have so many logs
+
+        restore_limit = descriptors.allow(2 * LIMIT + SPARE)
 
 
 def has_log(name: str) -> bool:
@@ -201,35 +214,27 @@ def start(what: str, child: "Callable[[], int]") -> int:
         return 0
 
 
-def prepare() -> None:
-    """In a child: undo what is so in svscan alone."""
+def supervise(
+    name: str, pipe: tuple[int, int] | None, log: bool, program: "launchers.Launcher | None"
+) -> int:
+    """In the child: become the supervise of a service, or of its log.
+
+    All in one: a function that runs in children alone is 8 KB more in each.
+    """
     signals.unblock(CHANGED, LOOK)
-    if descriptors.given is not None:
-        descriptors.restore_limit()
-
-
-def supervise(name: str, pipe: tuple[int, int] | None, program: "launchers.Launcher | None") -> int:
-    """In the child: become the supervise of a service."""
-    prepare()
+    if restore_limit is not None:
+        restore_limit()
+    what = f"{name}/log" if log else name
     if pipe is not None:
-        with _warning(f"set up descriptors for {name}"):
-            _move(pipe[1], 1)
+        with _warning(f"set up descriptors for {what}"):
+            end = 0 if log else 1
+            _move(pipe[end], end)
+    if log:
+        with _warning(f"switch to {name}"):
+            os.chdir(name)
+    elif pipe is not None:
         launch.KEPT.add(pipe[0])  # by supervise, not by the service: what is in the pipe outlives svscan
-    return become(program, name, name)
-
-
-def supervise_log(name: str, pipe: tuple[int, int], program: "launchers.Launcher | None") -> int:
-    """In the child: become the supervise of a service's log."""
-    prepare()
-    with _warning(f"set up descriptors for {name}/log"):
-        _move(pipe[0], 0)
-    with _warning(f"switch to {name}"):
-        os.chdir(name)
-    return become(program, "log", f"{name}/log")
-
-
-def become(program: "launchers.Launcher | None", directory: str, what: str) -> int:
-    argv = ["supervise", directory]
+    argv = ["supervise", "log" if log else name]
     if program is None:
         with _warning(f"start supervise {what}"):
             chain.run(argv)
