@@ -103,7 +103,7 @@ class Logger:
     @property
     def appetite(self) -> int:
         """How much to read: little before a file ends, which takes time, and a SIGKILL would lose it."""
-        room = self._room * 2 // 3 if self._stamped else self._room  # if lines are twice as long as labels
+        room = self._room // 2 if self._stamped else self._room  # if lines are as long as labels
         return min(max(room // logdir.READ, 1) * logdir.READ, files.STREAM)
 
     @property
