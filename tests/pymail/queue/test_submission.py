@@ -161,7 +161,7 @@ def test_program(home: Home, place: Place, program: Callable[[str], None]) -> No
         ("cat >/dev/null; echo 'Dno thanks' >&6; exit 82", b"Dno thanks"),
         ("printf 'Zone\\r\\ntwo\\000three' >&6; exit 82", b"Zone  two three"),
         ("printf 'Xwhat' >&6; exit 82", b"Zqq temporary problem (#4.3.0)"),
-        ("printf 'Dignored' >&6; exit 0", b""),
+        ("cat >/dev/null; cat <&1 >/dev/null; printf 'Dignored' >&6; exit 0", b""),  # it has read everything
         ("kill -KILL $$", b"Zqq crashed (#4.3.0)"),
         ("exit 15", b"Dqq permanent problem (#5.3.0)"),
         ("exit 1", b"Zqq temporary problem (#4.3.0)"),
