@@ -3,7 +3,6 @@
 Commands go out together; the answers come one byte each in the order of the commands.
 """
 
-
 from pymail.queue.layout import flat_path
 from pysvc.unix.files import read_once, write_all
 

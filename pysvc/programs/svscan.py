@@ -110,7 +110,8 @@ def look(scanner: Scanner, complete: bool = False) -> bool:
         return False
     survivors = Survivors()
     names = [name for name in names if not name.startswith(".")]
-    found = [(name, visit(scanner, survivors, name, complete)) for name in names]
+    unfinished: list[str] | None = [] if complete else None
+    found = [(name, visit(scanner, survivors, name, unfinished)) for name in names]
     program = launch.preload("supervise")
     # The forks come close together: a page that is written between two of them is another copy.
     for name, service in found:
@@ -119,7 +120,7 @@ def look(scanner: Scanner, complete: bool = False) -> bool:
     for service in scanner.forget():
         for fd in service.pipe or ():
             os.close(fd)
-    return complete and any(service is None and growing(name) for name, service in found)
+    return bool(unfinished)
 
 
 def growing(name: str) -> bool:
@@ -131,8 +132,13 @@ def growing(name: str) -> bool:
     return any(0 <= time.time() - change < QUIET for change in changes)
 
 
-def visit(scanner: Scanner, survivors: Survivors, name: str, complete: bool) -> Service | None:
-    """One entry of the directory; None if it is no service, or none yet."""
+def visit(
+    scanner: Scanner, survivors: Survivors, name: str, unfinished: list[str] | None
+) -> Service | None:
+    """One entry of the directory; None if it is no service, or none yet.
+
+    unfinished: gets the name of a new one that somebody may be writing; None: each is taken as it is.
+    """
     try:
         found = os.stat(name)
     except OSError as error:
@@ -142,14 +148,15 @@ def visit(scanner: Scanner, survivors: Survivors, name: str, complete: bool) -> 
         return None
     identity = (found.st_dev, found.st_ino)
     known = scanner.seen(identity)
-    if known is not None or (complete and not ready(name)):
+    if known is not None:
         return known
+    if unfinished is not None:
+        if growing(name):
+            unfinished.append(name)
+            return None
+        if not os.path.exists(f"{name}/run"):
+            return None
     return accept(scanner, survivors, identity, name)
-
-
-def ready(name: str) -> bool:
-    """Whether a new service can be started at once."""
-    return os.path.exists(f"{name}/run") and not growing(name)
 
 
 def run(name: str, service: Service, program: "launchers.Launcher | None") -> None:
@@ -185,7 +192,7 @@ def accept(
 
 
 def make_room(pipes: int) -> None:
-    """Allow svscan as many descriptors as so many pipes need. Raises OSError, ValueError."""
+    """Allow svscan as many descriptors as so many pipes need, as far as it may."""
     global restore_limit
     limit = os.sysconf("SC_OPEN_MAX")  # -1: none
     if restore_limit is None and 0 < limit < 2 * pipes + SPARE:

@@ -15,7 +15,6 @@ def allow(count: int) -> "Callable[[], None]":
     """Allow this process so many descriptors, or as many as it may; what a child calls to undo it."""
     given = resource.getrlimit(resource.RLIMIT_NOFILE)
     hard = given[1]
-    resource.setrlimit(
-        resource.RLIMIT_NOFILE, (count if hard == resource.RLIM_INFINITY else min(count, hard), hard)
-    )
+    most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, given)

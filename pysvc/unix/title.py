@@ -57,12 +57,12 @@ def set_title(argv: list[str]) -> None:
     _shown = argv
     load()
     base = argv[0].rsplit("/", 1)[-1]
-    shown = " ".join([base, *argv[1:]])
-    text = shown.encode("utf-8", "replace")  # the library takes nothing but UTF-8: `?` for other bytes
+    words = " ".join([base, *argv[1:]])
+    shown, text = os.fsencode(words), words.encode("utf-8", "replace")
     if _set is not None:
-        _set(text.decode())
-    if _set is None or text != os.fsencode(shown):
-        _overwrite(os.fsencode(shown))
+        _set(text.decode())  # it takes nothing but UTF-8: `?` for other bytes
+    if _set is None or text != shown:
+        _overwrite(shown)
     try:
         fd = os.open(COMM, os.O_WRONLY)
     except OSError:

@@ -9,7 +9,7 @@ from pymail.protocols.spawn import encode_request
 from pysvc.formats import cdb
 from tests.support import spawners
 from tests.support.homes import GROUP_IDS, USER_IDS, group_of, rooted_home
-from tests.support.spawners import MESSAGE, PATIENCE, Instance, script, start_rooted
+from tests.support.spawners import MESSAGE, PATIENCE, Client, Instance, script, start_rooted
 from tests.support.world import TESTER_GROUP, Place, eventually
 
 
@@ -22,6 +22,14 @@ def deliver(instance: Instance, text: str) -> bytes:
     """The report on a delivery by a script."""
     instance.local(text)
     return instance.start().deliver(b"joe@host")
+
+
+def waiting(instance: Instance, text: str) -> Client:
+    """A spawner whose deliveries run a script that reads a line from the fifo `go`."""
+    instance.local(text)
+    os.mkfifo(instance.path / "go")
+    instance.place.own()
+    return instance.start()
 
 
 # Beginning and end
@@ -119,10 +127,7 @@ def test_message_of_somebody_else(instance: Instance) -> None:
 
 
 def test_slot_in_use(instance: Instance) -> None:
-    instance.local("read line <go")
-    os.mkfifo(instance.path / "go")
-    instance.place.own()
-    client = instance.start()
+    client = waiting(instance, "read line <go")
     client.ask(b"joe@host", 7)
     client.ask(b"joe@host", 7)
     assert client.report() == (7, b"ZInternal error: delnum in use. (#4.3.5)\n")
@@ -132,10 +137,7 @@ def test_slot_in_use(instance: Instance) -> None:
 
 def test_a_request_without_end(instance: Instance) -> None:
     """It is heard no longer; what was asked for before is done and reported."""
-    instance.local("read line <go; echo delivered")
-    os.mkfifo(instance.path / "go")
-    instance.place.own()
-    client = instance.start()
+    client = waiting(instance, "read line <go; echo delivered")
     client.ask(b"joe@host")
     with pytest.raises(BrokenPipeError):
         while True:
@@ -217,10 +219,7 @@ def test_qmail_local_missing(instance: Instance) -> None:
 
 
 def test_background_job_keeps_the_slot(instance: Instance) -> None:
-    instance.local("echo first; (echo $$ >pid; read line <go; echo last) & exit 0")
-    os.mkfifo(instance.path / "go")
-    instance.place.own()
-    client = instance.start()
+    client = waiting(instance, "echo first; (echo $$ >pid; read line <go; echo last) & exit 0")
     client.ask(b"joe@host")
     eventually(lambda: (instance.path / "pid").exists() and (instance.path / "pid").read_text().strip())
     pid = int((instance.path / "pid").read_text())
@@ -233,10 +232,7 @@ def test_background_job_keeps_the_slot(instance: Instance) -> None:
 
 
 def test_process_that_closed_its_output_is_waited_for(instance: Instance) -> None:
-    instance.local("exec >&- 2>&-; read line <go; exit 111")
-    os.mkfifo(instance.path / "go")
-    instance.place.own()
-    client = instance.start()
+    client = waiting(instance, "exec >&- 2>&-; read line <go; exit 111")
     client.ask(b"joe@host")
     with (instance.path / "go").open("w") as go:
         assert not client.ready(0.05)
